@@ -1,0 +1,35 @@
+# Sourced by the other scripts: goes to the repository's root and makes .venv there, once.
+# A finished environment carries a stamp of what it was made from; without it (an install that was broken off, another
+# Python, other requirements) it is made anew. PYTHON chooses the interpreter.
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
+
+stop() {
+    echo "perf-ratchet: $1" >&2
+    exit 2
+}
+
+requirements() {
+    "$1" -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]
+print("\n".join(p["dependencies"] + p["optional-dependencies"]["dev"]))'
+}
+
+make_environment() {
+    local python=${PYTHON:-python3} log=.venv/install.log
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+        stop "found no Python of 3.11 or newer as '$python'; install one, or name it: PYTHON=/path/to/python3.12 bash ci/perf.sh"
+    command -v "${CXX:-g++}" >/dev/null ||
+        stop "found no C++ compiler (${CXX:-g++}), which torch.compile and the CPU kernels need; install g++, or name one in CXX"
+    echo "setting up .venv: torch and its libraries are about 6 GB; this takes a few minutes, once" >&2
+    "$python" -m venv --clear .venv || stop "could not make .venv; is the folder writable and python3-venv installed?"
+    requirements .venv/bin/python >.venv/requirements.txt
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r .venv/requirements.txt -c ci/constraints.txt >"$log" 2>&1 ||
+        stop "pip could not install the requirements: $(grep -m1 ERROR "$log" || tail -n1 "$log"); the log is $log"
+    stamp >.venv/.stamp
+}
+
+stamp() {
+    cat pyproject.toml ci/constraints.txt | cksum
+    echo "${PYTHON:-python3}"
+}
+
+[ "$(cat .venv/.stamp 2>/dev/null)" = "$(stamp)" ] || make_environment

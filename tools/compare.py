@@ -1,0 +1,282 @@
+"""Records against baselines: one verdict, with its reason, for every metric of every case. Pure functions."""
+
+import math
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tools import spread
+from tools.baselines import Baseline, StoredCase
+from tools.policy import STATUS_SCOPE, Policy, Rule, policy_of
+from tools.records import Fingerprint, Metric, Record, Run
+
+Number = int | float
+
+
+class Verdict(StrEnum):
+    """What is said of one metric. Declared worst first: the order of the report."""
+
+    REGRESSED = "regressed"
+    MISSING = "missing"
+    INCOMPARABLE = "incomparable"
+    SUSPECT = "suspect"
+    NEW = "new"
+    IMPROVED = "improved"
+    UNCHANGED = "unchanged"
+    INCONCLUSIVE = "inconclusive"
+
+
+SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
+
+# One-sided error rates. RED: a stored number may fail a job only this rarely, per metric (the rule for stored
+# baselines in measurement practice is 0.0005). SCREEN: what sends a case to the A/B.
+RED_ALPHA = 0.0005
+SCREEN_ALPHA = 0.025
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The verdict on one metric of one case.
+
+    change, low, high  relative change (0.05 = 5 % more) and the interval outside which chance does not reach
+    """
+
+    case: str
+    metric: str
+    verdict: Verdict
+    reason: str
+    baseline: Number | str | None = None
+    value: Number | str | None = None
+    change: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def sentence(self) -> str:
+        return f"{self.case}: {self.metric} {self.verdict}: {self.reason}"
+
+
+def judge_run(run: Run, baselines: Mapping[str, Baseline]) -> list[Finding]:
+    """All findings of a run, worst first, each case's in a stable order."""
+    findings = [f for record in run.records for f in judge_record(record, baselines.get(record.path), run.fingerprint)]
+    findings += missing_cases(run, baselines)
+    return sorted(findings, key=lambda f: (SEVERITY[f.verdict], f.case, f.metric))
+
+
+def judge_record(record: Record, baseline: Baseline | None, fingerprint: Fingerprint) -> list[Finding]:
+    """Status first; metrics only where both sides have numbers."""
+    stored = baseline.cases.get(record.case) if baseline else None
+    if record.status == "error":
+        return [
+            Finding(record.case, "status", Verdict.REGRESSED, record.reason, stored.status if stored else None, "error")
+        ]
+    if baseline is None or stored is None:
+        return new_case(record)
+    if record.definition != stored.definition:
+        text = f"the case was redefined ({stored.definition} -> {record.definition}); refresh it"
+        return [Finding(record.case, "definition", Verdict.INCOMPARABLE, text, stored.definition, record.definition)]
+    status = judge_status(record, stored, fingerprint.differences(baseline.fingerprint, STATUS_SCOPE))
+    return [status, *judge_metrics(record, stored, baseline, fingerprint)]
+
+
+def new_case(record: Record) -> list[Finding]:
+    names = ["status", *judged(record.metrics)]
+    return [Finding(record.case, name, Verdict.NEW, "no baseline yet", None, value_of(record, name)) for name in names]
+
+
+def judged(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if policy_of(name).rule is not Rule.NONE)
+
+
+def value_of(record: Record, name: str) -> Number | str:
+    return record.status if name == "status" else record.metrics[name].value
+
+
+def judge_status(record: Record, stored: StoredCase, differences: list[str]) -> Finding:
+    def finding(verdict: Verdict, reason: str) -> Finding:
+        return Finding(record.case, "status", verdict, reason, stored.status, record.status)
+
+    if record.status == stored.status:
+        return finding(Verdict.UNCHANGED, record.reason or "same status")
+    if differences:
+        return finding(Verdict.INCOMPARABLE, other_environment(differences))
+    change = f"{stored.status} -> {record.status}" + (f": {record.reason}" if record.reason else "")
+    return finding(Verdict.IMPROVED if record.status == "ok" else Verdict.REGRESSED, change)
+
+
+def judge_metrics(record: Record, stored: StoredCase, baseline: Baseline, fingerprint: Fingerprint) -> list[Finding]:
+    if record.status != "ok" or stored.status != "ok":
+        return []
+    findings = [judge_metric(record, name, stored, baseline, fingerprint) for name in judged(record.metrics)]
+    gone = judged(stored.metrics.keys() - record.metrics.keys())
+    return findings + [missing_metric(record.case, name, stored) for name in gone]
+
+
+def missing_metric(case: str, name: str, stored: StoredCase) -> Finding:
+    text = "the baseline has this metric, the run has not; measure it again or refresh"
+    return Finding(case, name, Verdict.MISSING, text, statistics.median(stored.metrics[name].values), None)
+
+
+def judge_metric(
+    record: Record, name: str, stored: StoredCase, baseline: Baseline, fingerprint: Fingerprint
+) -> Finding:
+    policy, metric = policy_of(name), record.metrics[name]
+    if name not in stored.metrics:
+        return Finding(record.case, name, Verdict.NEW, "no baseline yet", None, metric.value)
+    values = stored.metrics[name].values
+    differences = fingerprint.differences(baseline.fingerprint, policy.scope)
+    if differences:
+        verdict, reason, bounds = out_of_scope(policy, differences), other_environment(differences), None
+    elif policy.rule is Rule.EXACT:
+        verdict, reason, bounds = *judge_exact(metric.value, statistics.median(values), policy), None
+    elif policy.rule is Rule.ERROR:
+        verdict, reason, bounds = *judge_error(metric, statistics.median(values), policy), None
+    else:
+        verdict, reason, bounds = judge_spread(metric.value, values, neighbours(baseline, name), policy)
+    return measured(record.case, name, verdict, reason, metric.value, values, bounds)
+
+
+def measured(
+    case: str,
+    name: str,
+    verdict: Verdict,
+    reason: str,
+    value: Number,
+    values: Sequence[Number],
+    bounds: spread.Interval | None,
+) -> Finding:
+    middle = statistics.median(values)
+    change = value / middle - 1 if middle else None
+    low, high = (math.expm1(bounds.low), math.expm1(bounds.high)) if bounds else (None, None)
+    return Finding(case, name, verdict, reason, middle, value, change, low, high)
+
+
+def out_of_scope(policy: Policy, differences: list[str]) -> Verdict:
+    """Another machine of the same kind is no fault of anybody: times are merely undecided there."""
+    only_machine = policy.rule is Rule.SCREEN and all(text.startswith("machine.") for text in differences)
+    return Verdict.INCONCLUSIVE if only_machine else Verdict.INCOMPARABLE
+
+
+def other_environment(differences: list[str]) -> str:
+    named = "; ".join(differences[:4]) + (f"; and {len(differences) - 4} more" if len(differences) > 4 else "")
+    return f"the baseline was made elsewhere ({named}); refresh it, or compare the two environments side by side"
+
+
+def judge_exact(value: Number, base: Number, policy: Policy) -> tuple[Verdict, str]:
+    gain = value - base if policy.higher_is_better else base - value
+    if abs(gain) <= max(policy.floor, policy.margin * abs(base)):
+        return Verdict.UNCHANGED, "same" if value == base else "within the margin"
+    return (Verdict.IMPROVED if gain > 0 else Verdict.REGRESSED), f"{plain(base)} -> {plain(value)}"
+
+
+def judge_error(metric: Metric, base: Number, policy: Policy) -> tuple[Verdict, str]:
+    """Twice the stored error plus a tenth of the case's tolerance: a lucky base must not make the rule absurd."""
+    slack = (metric.limit or 0.0) / 10
+    if metric.value > policy.margin * base + slack:
+        return Verdict.REGRESSED, f"error {base:.3g} -> {metric.value:.3g}, more than {policy.margin:g} x + {slack:.1g}"
+    if base > policy.margin * metric.value + slack:
+        return Verdict.IMPROVED, f"error {base:.3g} -> {metric.value:.3g}"
+    return Verdict.UNCHANGED, "within a factor of two"
+
+
+def judge_spread(
+    value: Number, values: Sequence[Number], neighbours_sd: float, policy: Policy
+) -> tuple[Verdict, str, spread.Interval | None]:
+    """Noisy numbers against a baseline's processes: red only beyond RED_ALPHA and the margin, and only for SPREAD."""
+    if len(values) < spread.LEAST_PROCESSES:
+        return (
+            Verdict.INCONCLUSIVE,
+            f"the baseline holds {len(values)} process, expected {spread.LEAST_PROCESSES}",
+            None,
+        )
+    if min(value, *values) <= 0:
+        return Verdict.INCOMPARABLE, "a time or ratio that is not positive; refresh the baseline", None
+    wide = spread.interval(value, values, neighbours_sd, RED_ALPHA)
+    screen = spread.interval(value, values, neighbours_sd, SCREEN_ALPHA)
+    worse = -1 if policy.higher_is_better else 1
+    gap, size = worse * wide.log_ratio, math.log1p(policy.margin)
+    visible = f"a change under {math.expm1(screen.half_width):.0%} would not show"
+    if gap - wide.half_width > size and policy.rule is Rule.SPREAD:
+        return (
+            Verdict.REGRESSED,
+            f"{times(value, values)}; the spread explains {math.expm1(wide.half_width):.0%}",
+            screen,
+        )
+    if gap > max(screen.half_width, size):
+        return Verdict.SUSPECT, f"{times(value, values)}; {visible}; an A/B decides", screen
+    if -gap - wide.half_width > size and policy.rule is Rule.SPREAD:
+        return Verdict.IMPROVED, times(value, values), screen
+    if abs(screen.log_ratio) + screen.half_width < size:
+        return Verdict.UNCHANGED, visible, screen
+    return Verdict.INCONCLUSIVE, visible, screen
+
+
+def times(value: Number, values: Sequence[Number]) -> str:
+    base = statistics.median(values)
+    return f"{base:.4g} -> {value:.4g} ({value / base - 1:+.1%})"
+
+
+def neighbours(baseline: Baseline, name: str) -> float:
+    """The typical spread of this metric's kind over the baseline of the path."""
+    rule = policy_of(name).rule
+    return spread.typical_sd(
+        [
+            stored.values
+            for case in baseline.cases.values()
+            for metric, stored in case.metrics.items()
+            if policy_of(metric).rule is rule and min(stored.values) > 0
+        ]
+    )
+
+
+def missing_cases(run: Run, baselines: Mapping[str, Baseline]) -> list[Finding]:
+    """Baseline entries without a record, unless this invocation was told to leave them out; selected cases likewise."""
+    recorded = {record.case for record in run.records}
+    missing = [
+        Finding(case, "status", Verdict.MISSING, "selected, but it left no record")
+        for case in run.selection.selected
+        if case not in recorded
+    ]
+    for path, baseline in baselines.items():
+        missing += [
+            Finding(case, "status", Verdict.MISSING, vanished(path, run), stored.status, None)
+            for case, stored in sorted(baseline.cases.items())
+            if expected(path, case, run)
+        ]
+    return missing
+
+
+def expected(path: str, case: str, run: Run) -> bool:
+    """Whether the run should have known this baseline entry, and did not."""
+    if path not in run.selection.known:
+        return run.selection.whole
+    return case not in run.selection.known[path]
+
+
+def vanished(path: str, run: Run) -> str:
+    what = "case" if path in run.selection.known else "path"
+    return f"the baseline has this {what}, perf_tests has not: renamed or deleted? Refresh with a reason if it is meant"
+
+
+def plain(value: Number) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:.6g}"
+
+
+def exit_code(run: Run, findings: Iterable[Finding], *, strict: bool = False, require_baseline: bool = False) -> int:
+    """0 nothing regressed, 1 regressed, 3 could not judge (missing, incomparable, nothing measured)."""
+    found = {finding.verdict for finding in findings}
+    unjudged = {Verdict.MISSING, Verdict.INCOMPARABLE}
+    unjudged |= {Verdict.INCONCLUSIVE} if strict else set()
+    unjudged |= {Verdict.NEW} if require_baseline else set()
+    if Verdict.REGRESSED in found:
+        return 1
+    return 3 if found & unjudged or not measured_anything(run) else 0
+
+
+def measured_anything(run: Run) -> bool:
+    return any(record.status == "ok" for record in run.records)
+
+
+def worst(findings: Iterable[Finding]) -> Verdict:
+    """The verdict of a case: that of its worst metric. A time nobody can judge does not hide what could be judged."""
+    return min((finding.verdict for finding in findings), key=SEVERITY.__getitem__)

@@ -1,0 +1,122 @@
+"""Reading and writing the JSON files of the house: validated on the way in, atomic on the way out."""
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import filelock
+from pydantic import TypeAdapter, ValidationError
+
+T = TypeVar("T")
+
+
+class UnusableFile(Exception):
+    """A file that cannot be read, understood or written. The message is one line: what, found, expected, what to do."""
+
+
+def read_json(path: Path, what: str) -> Any:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnusableFile(
+            f"{what} {path}: cannot be read ({reason(error)}); give an existing, readable file"
+        ) from error
+    if not text.strip():
+        raise UnusableFile(f"{what} {path}: found an empty file, expected JSON; make it anew")
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnusableFile(f"{what} {path}: not JSON, cut off or damaged ({error}); make it anew") from error
+
+
+def validate(document: Any, model: type[T], path: Path, what: str, version: int) -> T:
+    """`document` as `model`, or UnusableFile naming the first field that is wrong."""
+    found = document.get("schema_version") if isinstance(document, dict) else None
+    if found != version:
+        raise UnusableFile(
+            f"{what} {path}: found schema version {found!r}, expected {version}; {version_advice(found, version)}"
+        )
+    try:
+        return TypeAdapter(model).validate_json(json.dumps(document))
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise UnusableFile(f"{what} {path}: {first_problem(error)}; make it anew instead of editing it") from error
+
+
+def version_advice(found: Any, version: int) -> str:
+    newer = isinstance(found, int) and found > version
+    return (
+        "it was written by a newer perf-ratchet: update this checkout"
+        if newer
+        else f"it is no such file: make a {what_makes(version)}"
+    )
+
+
+def what_makes(version: int) -> str:
+    return f"new one with this checkout (schema {version})"
+
+
+def first_problem(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return f"not usable ({error})"
+    first = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in first["loc"]) or "the document"
+    return f"at {place}: {first['msg']} (found {str(first['input'])[:60]!r})"
+
+
+def write_atomically(path: Path, text: str, what: str) -> None:
+    """Write all of `text` or nothing: a temporary file beside `path`, flushed to disk, then renamed over it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise UnusableFile(unwritable(path, what, error)) from error
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o644)
+        os.replace(name, path)
+    except OSError as error:
+        raise UnusableFile(unwritable(path, what, error)) from error
+    finally:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+
+
+def check_writable(path: Path) -> None:
+    """Raise UnusableFile now rather than after the work whose result is to be written to `path`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent) as probe:
+            probe.write(b"0" * 4096)
+    except OSError as error:
+        raise UnusableFile(unwritable(path, "run file", error)) from error
+
+
+def unwritable(path: Path, what: str, error: OSError) -> str:
+    advice = "what was there is untouched; free space or choose another place"
+    return f"{what} {path}: cannot be written ({reason(error)}); {advice}"
+
+
+def reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error)
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path, what: str) -> Iterator[None]:
+    """Hold the folder's lock, or raise UnusableFile at once when somebody else holds it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(folder / ".lock", timeout=0):
+            yield
+    except filelock.Timeout as error:
+        raise UnusableFile(
+            f"{what} {folder}: another process is writing there; wait for it, then run this again"
+        ) from error
+    except PermissionError as error:
+        raise UnusableFile(unwritable(folder, what, error)) from error

@@ -1,0 +1,69 @@
+"""For each unit: which way is better, what a change must exceed, and how far a stored baseline may speak."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tools.records import unit_suffix
+
+SOFTWARE = ("software",)
+DEVICE = ("device",)
+SOFTWARE_AND_DEVICE = ("software", "device")
+EVERYTHING = ("software", "device", "machine")
+
+
+class Rule(StrEnum):
+    """How a number is judged against its baseline."""
+
+    EXACT = "exact"  # deterministic: any change beyond margin and floor is a verdict at once
+    ERROR = "error"  # accuracy: a factor, anchored on the stored error
+    SPREAD = "spread"  # repeats with noise: judged by the spread between the processes of the baseline
+    SCREEN = "screen"  # the same, but on a shared machine it can only make a suspect
+    NONE = "none"  # recorded, never judged
+
+
+@dataclass(frozen=True)
+class Policy:
+    """rule, the scope in which a baseline speaks, the better direction, and the size a change must exceed.
+
+    margin  relative for EXACT, SPREAD and SCREEN; a factor for ERROR
+    floor   absolute, in the metric's unit
+    """
+
+    rule: Rule
+    scope: tuple[str, ...]
+    higher_is_better: bool = False
+    margin: float = 0.0
+    floor: float = 0.0
+
+
+# Reasons for the numbers:
+#   bytes      allocations repeat to the byte; 1 % and 4 KiB let a changed header or alignment pass
+#   errors     twice the stored error, PyTorch's own rule for fp32 (benchmarks/dynamo `same`: RMSE <= 2 x RMSE + tol/10)
+#   decibel    the same factor of two: 20 log10(2)
+#   ratio      5 %: below that a stored number of another process should not stop anyone; the A/B finds smaller ones
+#   seconds    3 %: the equivalence margin of a shared CPU machine
+POLICIES = {
+    "_bytes": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.01, floor=4096),
+    "_count": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE),
+    "_fraction": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, higher_is_better=True, margin=0.01),
+    "_error": Policy(Rule.ERROR, SOFTWARE, margin=2.0),
+    "_db": Policy(Rule.EXACT, SOFTWARE, higher_is_better=True, floor=20 * math.log10(2)),
+    "_ratio": Policy(Rule.SPREAD, DEVICE, higher_is_better=True, margin=0.05),
+    "_s": Policy(Rule.SCREEN, EVERYTHING, margin=0.03),
+    "_share": Policy(Rule.NONE, EVERYTHING),
+    "_per_s": Policy(Rule.NONE, EVERYTHING),
+    "_calls": Policy(Rule.NONE, EVERYTHING),
+}
+
+STATUS_SCOPE = SOFTWARE_AND_DEVICE
+
+# Recorded for the reader, too noisy or too indirect to judge: one first call, and process memory that other
+# allocators and earlier cases share.
+NOT_JUDGED = frozenset({"first_call_s", "process_memory_bytes"})
+
+
+def policy_of(metric: str) -> Policy:
+    """The policy of a metric by the unit in its name. Raises BadRecord for a name without a unit."""
+    policy = POLICIES[unit_suffix(metric)]
+    return Policy(Rule.NONE, policy.scope) if metric in NOT_JUDGED else policy

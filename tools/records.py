@@ -1,0 +1,162 @@
+"""What one case yielded and what one invocation yielded. Standard library only: both sides of the house use it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+Status = Literal["ok", "oom", "unsupported", "error"]
+
+# The law of names: a metric says its unit at its end. tools/policy.py holds one rule for each.
+UNITS = {
+    "_bytes": "bytes",
+    "_s": "seconds",
+    "_count": "count",
+    "_error": "relative or absolute error",
+    "_db": "decibel",
+    "_ratio": "speed-up: time of the yardstick over time of the case, same rounds",
+    "_fraction": "part of a whole, deterministic",
+    "_share": "part of a whole, sampled; never judged",
+    "_per_s": "rate derived from a time; never judged",
+    "_calls": "calls; never judged",
+}
+
+
+class BadRecord(ValueError):
+    """A record or metric that breaks the rules of this module."""
+
+
+def unit_suffix(name: str) -> str:
+    """The longest suffix in UNITS that `name` ends with. Raises BadRecord when there is none."""
+    matches = [suffix for suffix in UNITS if name.endswith(suffix)]
+    if not matches:
+        raise BadRecord(f"metric {name!r} names no unit: expected one of {', '.join(UNITS)} at its end")
+    return max(matches, key=len)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One number of a case.
+
+    value    the number; for timings the median over rounds
+    samples  the raw rounds of a timing, in the order they were taken; empty for exact metrics
+    limit    the case's own bound (accuracy tolerance), which scales what counts as a change
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
+
+    value: int | float
+    samples: tuple[float, ...] = ()
+    limit: float | None = None
+
+
+@dataclass(frozen=True)
+class Record:
+    """Everything one case yielded. Without status `ok` it has no metrics: a wrong result's numbers are never kept."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    case: str
+    definition: str
+    status: Status
+    reason: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Metric] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.status != "ok" and self.metrics:
+            raise BadRecord(f"{self.case}: status {self.status} carries metrics, expected none")
+        for name in self.metrics:
+            unit_suffix(name)
+
+    @property
+    def path(self) -> str:
+        return self.case.partition("/")[0]
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """Where numbers come from. The three hard parts decide what a baseline may speak about; `soft` only explains.
+
+    software  versions that change results, compiled code or allocations
+    device    the kind of machine: processor or GPU model, sizes, thread and allocator settings
+    machine   this very machine (GPU: UUID, driver, clocks); empty where a machine cannot be told from its like
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    slug: str
+    software: dict[str, str]
+    device: dict[str, str]
+    machine: dict[str, str]
+    soft: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        return digest({"software": self.software, "device": self.device, "machine": self.machine})
+
+    def differences(self, other: "Fingerprint", parts: tuple[str, ...]) -> list[str]:
+        """`part.name: theirs -> ours` for every hard field of `parts` in which `other` (the baseline) differs."""
+        found = []
+        for part in parts:
+            ours, theirs = getattr(self, part), getattr(other, part)
+            names = sorted(ours.keys() | theirs.keys())
+            found += [f"{part}.{n}: {theirs.get(n)} -> {ours.get(n)}" for n in names if ours.get(n) != theirs.get(n)]
+        return found
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which cases an invocation knew and which it was asked to measure.
+
+    known     path -> every case id in the files that were collected as a whole, whatever the profile or -k says
+    selected  the ids that were to be measured
+    whole     True when all of perf_tests was collected, so that a path without any case is a path that vanished
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    known: dict[str, tuple[str, ...]]
+    selected: tuple[str, ...]
+    whole: bool
+
+
+@dataclass(frozen=True)
+class Effort:
+    """Wall seconds of an invocation, and where they went (phase -> seconds)."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    wall_s: float
+    phases_s: dict[str, float]
+
+    USEFUL = ("time", "warm", "probe")
+
+    @property
+    def measured_share(self) -> float:
+        """Share of the wall time spent in timed rounds, warm-up and probes (compile times, memory before backward)."""
+        return sum(self.phases_s.get(phase, 0.0) for phase in self.USEFUL) / self.wall_s if self.wall_s else 0.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """The records of one invocation."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    schema_version: int
+    created_utc: str
+    commit: str
+    dirty: bool
+    profile: str
+    fingerprint: Fingerprint
+    selection: Selection
+    effort: Effort
+    records: tuple[Record, ...]
+
+
+def digest(document: Mapping[str, Any]) -> str:
+    """First 12 hex digits of the SHA-256 of the document as canonical JSON."""
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), default=str)
+    return hashlib.sha256(canonical.encode()).hexdigest()[:12]

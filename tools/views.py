@@ -1,0 +1,237 @@
+"""The tables a person reads: all cases worst first, and the published table of each path."""
+
+import statistics
+import textwrap
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from tools.compare import SEVERITY, Finding, Verdict, worst
+from tools.records import Metric, Record, Run
+from tools.tables import Table
+
+BLANK = "–"
+WHY_WIDTH = 70  # the whole sentence stands under the table
+Size = tuple[int, int, str]  # d_model, seq_len, method: the order of the published rows
+
+CASE_COLUMNS = ("verdict", "case", "latency", "change", "interval", "speed-up", "peak memory", "accuracy", "why")
+
+
+def cases(run: Run, findings: Sequence[Finding]) -> Table:
+    """One row a case, worst first: what was measured, how it moved, and the reason of the worst verdict."""
+    by_case: dict[str, list[Finding]] = {}
+    for finding in findings:
+        by_case.setdefault(finding.case, []).append(finding)
+    records = {record.case: record for record in run.records}
+    order = sorted(by_case, key=lambda case: (SEVERITY[worst(by_case[case])], case))
+    rows = tuple(case_row(case, records.get(case), by_case[case]) for case in order)
+    return Table(
+        f"{len(order)} cases on {run.fingerprint.slug}", CASE_COLUMNS, rows, frozenset({"verdict", "case", "why"})
+    )
+
+
+def case_row(case: str, record: Record | None, findings: Sequence[Finding]) -> tuple[str, ...]:
+    metrics = record.metrics if record else {}
+    time = next((f for f in findings if f.metric == primary_time(metrics)), None)
+    return (
+        worst(findings),
+        case,
+        seconds(metrics.get(primary_time(metrics))),
+        percent(time.change if time else None),
+        bounds(time),
+        best_speedup(metrics),
+        size(metrics.get("peak_allocated_bytes")),
+        accuracy(metrics),
+        textwrap.shorten(why(findings, record), WHY_WIDTH, placeholder=" …"),
+    )
+
+
+def primary_time(metrics: Mapping[str, Metric]) -> str:
+    return "device_s" if "device_s" in metrics else "latency_s"
+
+
+def best_speedup(metrics: Mapping[str, Metric]) -> str:
+    named = [(name, metric) for name, metric in sorted(metrics.items()) if name.endswith("_ratio")]
+    return (
+        ", ".join(
+            f"{metric.value:.2f}x {name.removeprefix('speedup_over_').removesuffix('_ratio')}" for name, metric in named
+        )
+        or BLANK
+    )
+
+
+def accuracy(metrics: Mapping[str, Metric]) -> str:
+    if "mismatch_count" in metrics:
+        count = metrics["mismatch_count"].value
+        return "bit-exact" if count == 0 else f"{count} differ"
+    if "sqnr_db" in metrics:
+        return f"{metrics['sqnr_db'].value:.1f} dB"
+    return f"{metrics['relative_error'].value:.1e}" if "relative_error" in metrics else BLANK
+
+
+def why(findings: Sequence[Finding], record: Record | None) -> str:
+    """The reason of the worst finding; of a quiet case only what its status has to say."""
+    worst_verdict = worst(findings)
+    if worst_verdict in (Verdict.UNCHANGED, Verdict.INCONCLUSIVE):
+        return f"{record.status}: {record.reason}" if record and record.status != "ok" else ""
+    same = [finding for finding in findings if finding.verdict is worst_verdict]
+    more = f" (+{len(same) - 1} more)" if len(same) > 1 else ""
+    prefix = "" if same[0].metric == "status" else f"{same[0].metric}: "
+    if worst_verdict is Verdict.NEW:
+        return f"{record.status}: {record.reason}" if record and record.status != "ok" else same[0].reason
+    return f"{prefix}{same[0].reason}{more}"
+
+
+def attention(run: Run, findings: Sequence[Finding]) -> Table:
+    """The published attention table: a row a size and method, forward beside backward, memory before backward last."""
+    found: dict[Size, dict[str, Record]] = {}
+    for record in of_path(run, "attention"):
+        if "direction" in record.params:
+            key: Size = (record.params["d_model"], record.params["seq_len"], record.params["method"])
+            found.setdefault(key, {})[record.params["direction"]] = record
+    columns = (
+        "method",
+        "d_model",
+        "seq_len",
+        "status",
+        "fwd_mean_ms",
+        "fwd_std_ms",
+        "bwd_mean_ms",
+        "bwd_std_ms",
+        "mem_before_bwd",
+    )
+    rows = tuple(attention_row(key, found[key]) for key in sorted(found))
+    return Table("attention, batch 8, fp32", columns, rows, frozenset({"method", "status"}))
+
+
+def attention_row(key: tuple[int, int, str], records: Mapping[str, Record]) -> tuple[str, ...]:
+    d_model, seq_len, method = key
+    forward, backward = records.get("forward"), records.get("backward")
+    statuses = sorted({record.status for record in records.values()})
+    memory = backward.metrics.get("before_backward_bytes") if backward else None
+    held = backward.status.upper() if backward and backward.status == "oom" else size(memory)
+    return (
+        method,
+        str(d_model),
+        str(seq_len),
+        "/".join(statuses).upper(),
+        *mean_and_deviation(forward),
+        *mean_and_deviation(backward),
+        held,
+    )
+
+
+def mean_and_deviation(record: Record | None) -> tuple[str, str]:
+    """In milliseconds over the rounds, blank where nothing was timed."""
+    metric = record.metrics.get(primary_time(record.metrics)) if record else None
+    if metric is None or len(metric.samples) < 2:
+        return "", ""
+    return f"{statistics.mean(metric.samples) * 1e3:.3f}", f"{statistics.stdev(metric.samples) * 1e3:.3f}"
+
+
+def path_view(path: str, columns: Mapping[str, str]) -> Callable[[Run, Sequence[Finding]], Table]:
+    """A view that lists the records of one path with some of their metrics (metric name -> heading)."""
+
+    def view(run: Run, findings: Sequence[Finding]) -> Table:
+        rows = tuple(
+            (r.case, r.status, *(show(name, r.metrics.get(name)) for name in columns)) for r in of_path(run, path)
+        )
+        return Table(path, ("case", "status", *columns.values()), rows, frozenset({"case", "status"}))
+
+    return view
+
+
+def of_path(run: Run, path: str) -> Iterable[Record]:
+    return [record for record in run.records if record.path == path]
+
+
+def show(name: str, metric: Metric | None) -> str:
+    """A metric in the form its unit is read in."""
+    if metric is None:
+        return BLANK
+    for suffix, form in FORMS.items():
+        if name.endswith(suffix):
+            return form(metric)
+    return f"{metric.value:.4g}"
+
+
+def seconds(metric: Metric | None) -> str:
+    if metric is None:
+        return BLANK
+    for unit, scale in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if metric.value >= scale:
+            return f"{metric.value / scale:.3g} {unit}"
+    return f"{metric.value * 1e9:.3g} ns"
+
+
+def size(metric: Metric | None) -> str:
+    """Bytes in binary units; exact below 1 KiB."""
+    if metric is None:
+        return BLANK
+    value = float(metric.value)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(value) < 1024 or unit == "GiB":
+            return f"{value:.0f} B" if unit == "B" else f"{value:.2f} {unit}"
+        value /= 1024
+    raise AssertionError("unreachable")
+
+
+def percent(change: float | None) -> str:
+    return BLANK if change is None else f"{change:+.1%}"
+
+
+def bounds(finding: Finding | None) -> str:
+    if finding is None or finding.low is None or finding.high is None:
+        return BLANK
+    return f"{finding.low:+.0%} … {finding.high:+.0%}"
+
+
+FORMS: Mapping[str, Callable[[Metric], str]] = {
+    "_bytes_per_s": lambda metric: f"{metric.value / 1e9:.1f} GB/s",
+    "flops_per_s": lambda metric: f"{metric.value / 1e9:.1f} GFLOP/s",
+    "_bytes": size,
+    "_s": seconds,
+    "_ratio": lambda metric: f"{metric.value:.2f}x",
+    "_fraction": lambda metric: f"{metric.value:.1%}",
+    "_share": lambda metric: f"{metric.value:.1%}",
+}
+
+VIEWS: Mapping[str, Callable[[Run, Sequence[Finding]], Table]] = {
+    "cases": cases,
+    "attention": attention,
+    "attention-operators": path_view(
+        "attention",
+        {
+            "latency_s": "latency",
+            "speedup_over_naive_ratio": "over naive",
+            "matmul_share": "matmul",
+            "softmax_share": "softmax",
+            "mul_share": "mul",
+            "fused_share": "fused",
+            "other_share": "other",
+        },
+    ),
+    "compile": path_view(
+        "compile",
+        {
+            "first_call_s": "first call",
+            "latency_s": "steady",
+            "speedup_over_eager_ratio": "over eager",
+            "cold_compile_s": "cold compile",
+            "warm_compile_s": "warm compile",
+            "graph_break_count": "graph breaks",
+            "recompile_count": "recompiles",
+            "payback_calls": "pays back after",
+        },
+    ),
+    "mxint8": path_view(
+        "mxint8",
+        {
+            "latency_s": "latency",
+            "moved_bytes_per_s": "rate",
+            "speedup_over_eager_ratio": "over eager",
+            "speedup_over_copy_ratio": "of copy",
+            "speedup_over_linear_ratio": "over fp32 linear",
+            "saved_fraction": "memory saved",
+            "theoretical_saved_fraction": "in theory",
+        },
+    ),
+}
