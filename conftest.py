@@ -1,4 +1,4 @@
-"""Glue only: options, selection, and handing what was measured to tools for the verdict, the run file and the table."""
+"""Glue only: options, and handing what was measured to tools for the verdict, the run file and the table."""
 
 import dataclasses
 import datetime
@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from fixtures.case import PROFILES, Case
+from fixtures.case import PROFILES
 from fixtures.device import choose_device, set_up_process
 from fixtures.errors import UnknownDevice
 from fixtures.fingerprint import fingerprint
 from fixtures.plugin import SESSION, Judge, measure
 from fixtures.progress import Progress
+from fixtures.selection import cases_of, learn, leave_out_larger_profiles, refuse_empty_promises, touches_perf_tests
 from fixtures.session import PerfSession
 from tools import report as reports
 from tools.__main__ import console
@@ -27,121 +28,67 @@ from tools.runs import write_run
 from tools.tables import Table, printable, to_rich
 from tools.views import VIEWS
 
-__all__ = ["judge", "measure"]  # the fixtures
+__all__ = ["judge", "measure"]  # the fixtures that tests ask for
 
 BASELINES = pytest.StashKey[Mapping[str, Baseline]]()
-LOST = pytest.StashKey[str]()
-PERF_TESTS = Path(__file__).resolve().parent / "perf_tests"
 RUN = pytest.StashKey[Run]()
 RUN_FILE = pytest.StashKey[Path]()
+LOST = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("perf-ratchet")
-    group.addoption(
-        "--perf-profile", choices=PROFILES, default="standard", help="which cases; quick ends in minutes on two cores"
-    )
+    group.addoption("--perf-profile", choices=PROFILES, default="standard", help="which cases; quick ends in minutes")
     group.addoption("--perf-device", metavar="cpu|cuda", help="default: cuda where there is one")
-    group.addoption(
-        "--perf-baselines", metavar="DIR|none", default="baselines", help="stored baselines (default: %(default)s)"
-    )
+    group.addoption("--perf-baselines", metavar="DIR|none", default="baselines", help="default: %(default)s")
     group.addoption("--perf-run", metavar="FILE", help="where the run file goes (default: runs/<UTC time>.json)")
-    group.addoption(
-        "--perf-require-baseline", action="store_true", help="a case without a baseline ends in exit code 3"
-    )
+    group.addoption("--perf-require-baseline", action="store_true", help="a case without baseline ends in exit code 3")
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
+    """Before pytest-benchmark reads its options: its table gives way to ours, its JSON becomes part of the run file."""
     if touches_perf_tests(config):
-        refuse(config)
+        refuse_empty_promises(config)
     try:
         device = choose_device(config.getoption("--perf-device"))
     except UnknownDevice as error:
         raise pytest.UsageError(str(error)) from error
     set_up_process()
+    folder = tempfile.TemporaryDirectory(prefix="perf-ratchet-")
+    config.add_cleanup(folder.cleanup)
     config.option.benchmark_quiet = True
-    config.option.benchmark_json = (
-        config.option.benchmark_json or Path(tempfile.mkdtemp(prefix="perf-ratchet-")) / "pytest_benchmark.json"
-    )
+    config.option.benchmark_json = config.option.benchmark_json or Path(folder.name) / "pytest_benchmark.json"
     config.stash[SESSION] = PerfSession(device, config.getoption("--perf-profile"))
-
-
-def refuse(config: pytest.Config) -> None:
-    """Options with which pytest would pass without having measured anything."""
-    if (
-        config.getoption("numprocesses", None)
-        or config.getoption("dist", "no") != "no"
-        or hasattr(config, "workerinput")
-    ):
-        raise pytest.UsageError("pytest-xdist is active: it disables benchmarks and passes; run perf_tests without -n")
-    for option in ("benchmark_disable", "benchmark_skip"):
-        if config.getoption(option):
-            raise pytest.UsageError(
-                f"--{option.replace('_', '-')} measures nothing and passes; leave it out for perf_tests"
-            )
-
-
-def touches_perf_tests(config: pytest.Config) -> bool:
-    return any(PERF_TESTS in (path, *path.parents) or path in PERF_TESTS.parents for path in asked_paths(config))
-
-
-def asked_paths(config: pytest.Config) -> list[Path]:
-    return [(config.invocation_params.dir / argument.partition("::")[0]).resolve() for argument in config.args]
-
-
-def case_of(item: pytest.Item) -> Case | None:
-    found = getattr(item, "callspec", None)
-    case = found.params.get("case") if found else None
-    return case if isinstance(case, Case) else None
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Before -k and its like: learn which cases there are, then leave out those of larger profiles."""
-    session = config.stash[SESSION]
-    cases = {item: case for item in items if (case := case_of(item))}
-    if not cases:
-        return
-    prepare(config)
-    by_node = any("::" in argument for argument in config.args)
-    session.whole = (
-        not by_node
-        and not config.getoption("ignore")
-        and any(path in (PERF_TESTS, *PERF_TESTS.parents) for path in asked_paths(config))
-    )
-    for item, case in cases.items():
-        item.add_marker(pytest.mark.benchmark(timer=session.clock.read, group=case.path))
-        # Warnings of the software under test are its own affair; an unused benchmark is a case that was not timed.
-        for action in ("default", "ignore:Benchmark fixture was not used"):
-            item.add_marker(pytest.mark.filterwarnings(action))
-        if not by_node:
-            session.known.setdefault(case.path, []).append(case.id)
-    outside = [item for item, case in cases.items() if not case.in_profile(session.profile)]
-    if outside and not by_node:
-        config.hook.pytest_deselected(items=outside)
-        items[:] = [item for item in items if item not in outside]
+    """Before -k and its like have left anything out."""
+    session, cases = config.stash[SESSION], cases_of(items)
+    if cases:
+        prepare(config)
+        learn(config, session, cases)
+        leave_out_larger_profiles(config, session, items, cases)
 
 
 def prepare(config: pytest.Config) -> None:
-    """Everything that would waste the measuring if it failed at the end: options, baselines, a place for the run file."""
-    refuse(config)
-    session = config.stash[SESSION]
+    """Refuse now what would waste the measuring at its end: bad options, unreadable baselines, no place for the run."""
+    refuse_empty_promises(config)
     folder, file = config.getoption("--perf-baselines"), config.getoption("--perf-run")
-    config.stash[RUN_FILE] = (
-        Path(file) if file else Path("runs") / f"{datetime.datetime.now(datetime.UTC):%Y-%m-%dT%H-%M-%SZ}.json"
-    )
+    now = datetime.datetime.now(datetime.UTC)
+    config.stash[RUN_FILE] = Path(file) if file else Path("runs") / f"{now:%Y-%m-%dT%H-%M-%SZ}.json"
+    slug = fingerprint(config.stash[SESSION].device).slug
     try:
         check_writable(config.stash[RUN_FILE])
-        slug = fingerprint(session.device).slug
         config.stash[BASELINES] = {} if folder == "none" else read_baselines(Path(folder), slug)
     except UnusableFile as error:
         raise pytest.UsageError(str(error)) from error
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    cases = [case for item in session.items if (case := case_of(item))]
-    session.config.stash[SESSION].selected = [case.id for case in cases]
+    cases = cases_of(session.items)
+    session.config.stash[SESSION].selected = [case.id for case in cases.values()]
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if cases and reporter and not session.config.option.collectonly:
         session.config.pluginmanager.register(Progress(reporter, len(cases)))
@@ -152,7 +99,9 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     """Record -> the sentences for which its test must fail."""
     config = request.config
     place = fingerprint(config.stash[SESSION].device)
-    run_file, folder = config.stash[RUN_FILE], config.getoption("--perf-baselines")
+    next_command = (
+        f"python -m tools compare {config.stash[RUN_FILE]} --baselines {config.getoption('--perf-baselines')}"
+    )
 
     def sentences(record: Record) -> list[str]:
         findings = judge_record(record, config.stash[BASELINES].get(record.path), place)
@@ -161,7 +110,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
             for finding in findings
             if finding.verdict is Verdict.REGRESSED
         ]
-        return [*red, f"next: python -m tools compare {run_file} --baselines {folder}"] if red else []
+        return [*red, f"next: {next_command}"] if red else []
 
     return sentences
 
@@ -180,8 +129,8 @@ def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """After pytest-benchmark has written its JSON: write the run file, and let the verdicts speak in the exit code."""
     config = session.config
-    if not config.stash[SESSION].selected or config.option.collectonly:
-        return
+    if BASELINES not in config.stash or not config.stash[SESSION].selected or config.option.collectonly:
+        return  # no perf case was to be measured, or prepare() has refused
     run = config.stash[RUN] = config.stash[SESSION].run()
     if session.exitstatus == pytest.ExitCode.OK:
         findings = judge_run(run, config.stash[BASELINES])
@@ -204,14 +153,12 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if run is None:
         return
     findings = judge_run(run, config.stash[BASELINES])
+    file, has_baseline = config.stash[RUN_FILE], bool(config.stash[BASELINES])
     terminalreporter.section("perf-ratchet")
     terminalreporter.write(rendered(VIEWS["cases"](run, findings)))
-    lines = [
-        *reports.explained(findings),
-        *reports.summary(run, findings, config.stash[RUN_FILE], bool(config.stash[BASELINES])),
-    ]
-    for line in [*lines, config.stash.get(LOST, f"run file: {config.stash[RUN_FILE]}")]:
+    for line in [*reports.explained(findings), *reports.summary(run, findings, file, has_baseline)]:
         terminalreporter.write_line(printable(line))
+    terminalreporter.write_line(config.stash.get(LOST, f"run file: {file}"))
 
 
 def rendered(table: Table) -> str:

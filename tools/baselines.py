@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tools.files import UnusableFile, read_json, validate, write_atomically
-from tools.records import Fingerprint, Status
+from tools.records import Fingerprint, Status, check_size, unit_suffix
 
 SCHEMA_VERSION = 1
 
@@ -26,6 +26,8 @@ class Stored:
     def __post_init__(self) -> None:
         if not self.values:
             raise ValueError("a stored metric holds no value, expected at least one")
+        for value in self.values:
+            check_size(value)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,6 +40,10 @@ class StoredCase:
     status: Status
     reason: str
     metrics: dict[str, Stored]
+
+    def __post_init__(self) -> None:
+        for name in self.metrics:
+            unit_suffix(name)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -41,7 +41,7 @@ def validate(document: Any, model: type[T], path: Path, what: str, version: int)
             f"{what} {path}: found schema version {found!r}, expected {version}; {version_advice(found, version)}"
         )
     try:
-        return TypeAdapter(model).validate_json(json.dumps(document))
+        return TypeAdapter(model).validate_json(json.dumps(document), strict=True)
     except (ValidationError, ValueError, RecursionError) as error:
         raise UnusableFile(f"{what} {path}: {first_problem(error)}; make it anew instead of editing it") from error
 
@@ -63,7 +63,7 @@ def first_problem(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return f"not usable ({error})"
     first = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in first["loc"]) or "the document"
+    place = repr(".".join(str(part) for part in first["loc"])) if first["loc"] else "the document"
     return f"at {place}: {first['msg']} (found {str(first['input'])[:60]!r})"
 
 
@@ -118,5 +118,5 @@ def exclusive(folder: Path, what: str) -> Iterator[None]:
         raise UnusableFile(
             f"{what} {folder}: another process is writing there; wait for it, then run this again"
         ) from error
-    except PermissionError as error:
+    except OSError as error:
         raise UnusableFile(unwritable(folder, what, error)) from error

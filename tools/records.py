@@ -22,6 +22,8 @@ UNITS = {
     "_calls": "calls; never judged",
 }
 
+LARGEST_BITS = 64
+
 
 class BadRecord(ValueError):
     """A record or metric that breaks the rules of this module."""
@@ -33,6 +35,12 @@ def unit_suffix(name: str) -> str:
     if not matches:
         raise BadRecord(f"metric {name!r} names no unit: expected one of {', '.join(UNITS)} at its end")
     return max(matches, key=len)
+
+
+def check_size(value: int | float) -> None:
+    """Raises BadRecord for an integer that no byte count or counter reaches and that a float cannot hold."""
+    if isinstance(value, int) and value.bit_length() > LARGEST_BITS:
+        raise BadRecord(f"an integer of {value.bit_length()} bits, expected at most {LARGEST_BITS}")
 
 
 @dataclass(frozen=True)
@@ -50,6 +58,9 @@ class Metric:
     samples: tuple[float, ...] = ()
     limit: float | None = None
 
+    def __post_init__(self) -> None:
+        check_size(self.value)
+
 
 @dataclass(frozen=True)
 class Record:
@@ -66,7 +77,7 @@ class Record:
 
     def __post_init__(self) -> None:
         if self.status != "ok" and self.metrics:
-            raise BadRecord(f"{self.case}: status {self.status} carries metrics, expected none")
+            raise BadRecord(f"{self.case!r}: status {self.status} carries metrics, expected none")
         for name in self.metrics:
             unit_suffix(name)
 

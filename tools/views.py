@@ -12,7 +12,7 @@ BLANK = "–"
 WHY_WIDTH = 70  # the whole sentence stands under the table
 Size = tuple[int, int, str]  # d_model, seq_len, method: the order of the published rows
 
-CASE_COLUMNS = ("verdict", "case", "latency", "change", "interval", "speed-up", "peak memory", "accuracy", "why")
+CASE_COLUMNS = ("verdict", "case", "latency", "change", "speed-up", "peak memory", "accuracy", "why")
 
 
 def cases(run: Run, findings: Sequence[Finding]) -> Table:
@@ -35,8 +35,7 @@ def case_row(case: str, record: Record | None, findings: Sequence[Finding]) -> t
         worst(findings),
         case,
         seconds(metrics.get(primary_time(metrics))),
-        percent(time.change if time else None),
-        bounds(time),
+        change(time),
         best_speedup(metrics),
         size(metrics.get("peak_allocated_bytes")),
         accuracy(metrics),
@@ -106,7 +105,7 @@ def attention_row(key: tuple[int, int, str], records: Mapping[str, Record]) -> t
     d_model, seq_len, method = key
     forward, backward = records.get("forward"), records.get("backward")
     statuses = sorted({record.status for record in records.values()})
-    memory = backward.metrics.get("before_backward_bytes") if backward else None
+    memory = backward.metrics.get("before_call_bytes") if backward else None
     held = backward.status.upper() if backward and backward.status == "oom" else size(memory)
     return (
         method,
@@ -174,14 +173,14 @@ def size(metric: Metric | None) -> str:
     raise AssertionError("unreachable")
 
 
-def percent(change: float | None) -> str:
-    return BLANK if change is None else f"{change:+.1%}"
-
-
-def bounds(finding: Finding | None) -> str:
-    if finding is None or finding.low is None or finding.high is None:
+def change(finding: Finding | None) -> str:
+    """Change against the baseline, and the half-width that chance alone explains."""
+    if finding is None or finding.change is None:
         return BLANK
-    return f"{finding.low:+.0%} … {finding.high:+.0%}"
+    if finding.low is None or finding.high is None:
+        return f"{finding.change:+.1%}"
+    half_width = (1 + finding.high) / (1 + finding.change) - 1
+    return f"{finding.change:+.1%} ±{half_width:.0%}"
 
 
 FORMS: Mapping[str, Callable[[Metric], str]] = {

@@ -1,0 +1,163 @@
+import dataclasses
+import json
+import random
+
+import pytest
+
+from tools.baselines import SCHEMA_VERSION, read_baseline, read_baselines, to_text, write_baseline
+from tools.compare import exit_code, judge_run
+from tools.files import UnusableFile
+from tools.report import to_json
+from tools.tests.mutations import CUTS, STRUCTURES, mutated
+from tools.tests.samples import CASE, OTHER, SLUG, baseline, edited, fingerprint, full_baseline, full_run, stored
+from tools.views import VIEWS
+
+
+@pytest.fixture
+def file(tmp_path):
+    return write_baseline(tmp_path, full_baseline())
+
+
+def test_a_baseline_lies_under_its_device_and_path_and_is_read_as_written(tmp_path, file):
+    assert file == tmp_path / SLUG / "attention.json"
+    assert read_baselines(tmp_path, SLUG) == {"attention": full_baseline()}
+
+
+def test_write_read_write_gives_the_same_bytes(tmp_path, file):
+    first = file.read_bytes()
+    write_baseline(tmp_path, read_baseline(file, SLUG))
+    assert file.read_bytes() == first
+
+
+@pytest.mark.parametrize("cases", [{}, {CASE: stored("oom", "too large")}])
+def test_a_baseline_without_numbers_survives_the_round_trip(tmp_path, cases):
+    file = write_baseline(tmp_path, baseline(cases))
+    assert read_baseline(file, SLUG) == baseline(cases)
+
+
+def test_order_of_cases_metrics_and_versions_does_not_reach_the_file():
+    made = full_baseline()
+    turned = dataclasses.replace(
+        made,
+        cases={
+            case: dataclasses.replace(old, metrics=dict(reversed(old.metrics.items())))
+            for case, old in reversed(made.cases.items())
+        },
+        fingerprint=dataclasses.replace(made.fingerprint, software=dict(reversed(made.fingerprint.software.items()))),
+    )
+    assert to_text(turned) == to_text(made)
+    document = json.loads(to_text(made))
+    assert list(document["cases"]) == sorted(document["cases"])
+    for case in document["cases"].values():
+        assert list(case["metrics"]) == sorted(case["metrics"])
+
+
+def test_a_metric_is_one_line_of_the_diff():
+    made = full_baseline()
+    slower = dataclasses.replace(
+        made.cases[CASE], metrics={**made.cases[CASE].metrics, **stored(graph_count=2).metrics}
+    )
+    before = to_text(made).splitlines()
+    after = to_text(dataclasses.replace(made, cases={**made.cases, CASE: slower})).splitlines()
+    assert [new for old, new in zip(before, after, strict=True) if old != new] == [
+        '    "graph_count": {"values": [2]},'
+    ]
+
+
+def test_what_only_explains_is_not_stored(tmp_path):
+    noisy = baseline({CASE: stored(graph_count=1)}, place=fingerprint(soft={"load": "3.7"}))
+    assert read_baseline(write_baseline(tmp_path, noisy), SLUG).fingerprint.soft == {}
+
+
+def test_a_device_without_folder_has_no_baselines(tmp_path):
+    write_baseline(tmp_path, full_baseline())
+    assert read_baselines(tmp_path, "cpu-other") == {}
+
+
+@pytest.mark.parametrize("place", ["nowhere", "file"])
+def test_a_root_that_is_no_folder_is_refused(tmp_path, place):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UnusableFile, match=f"baselines {tmp_path / place}: no such folder") as refused:
+        read_baselines(tmp_path / place, SLUG)
+    assert str(refused.value).isprintable()
+
+
+def in_case(edit):
+    return lambda document: edit(document["cases"][CASE])
+
+
+@pytest.mark.parametrize(
+    ("edit", "found"),
+    [
+        (lambda d: [d], "found schema version None"),
+        (lambda d: d.update(schema_version=SCHEMA_VERSION + 1), "update this checkout"),
+        (lambda d: d.update(schema_version=SCHEMA_VERSION - 1), "make a new one with this checkout"),
+        (lambda d: d.pop("processes"), "at 'processes': "),
+        (lambda d: d.update(processes="3"), "at 'processes': "),
+        (lambda d: d.update(note="x"), "at 'note': "),
+        (lambda d: d.update(cases=[]), "at 'cases': "),
+        (lambda d: d.update(path="mxint8"), "holds path 'mxint8'"),
+        (lambda d: d["fingerprint"].update(slug="cpu-other"), "of device 'cpu-other'"),
+        (in_case(lambda c: c.update(status="fine")), "status': "),
+        (in_case(lambda c: c["metrics"].update(latency={"values": [1]})), "names no unit"),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(values=[])), "holds no value"),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(values=["one"])), "graph_count.values.0"),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(values=["1"])), "graph_count.values.0"),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(values=[True])), "graph_count.values.0"),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(values=[float("nan")])), "graph_count.values.0"),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(values=[10**400])), "graph_count"),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(value=1)), "graph_count.value': "),
+    ],
+)
+def test_a_baseline_broken_by_hand_is_refused_in_one_line(tmp_path, file, edit, found):
+    edited(file, edit)
+    with pytest.raises(UnusableFile) as refused:
+        read_baselines(tmp_path, SLUG)
+    assert found in str(refused.value)
+    assert str(refused.value).startswith(f"baseline {file}: ")
+    assert str(refused.value).isprintable()
+
+
+def test_one_damaged_file_among_good_ones_is_not_passed_over(tmp_path, file):
+    (file.parent / "mxint8.json").write_text("{")
+    with pytest.raises(UnusableFile, match=r"mxint8\.json"):
+        read_baselines(tmp_path, SLUG)
+
+
+def test_a_file_put_under_another_name_or_device_is_refused(tmp_path, file):
+    renamed = file.rename(file.with_name("compile.json"))
+    with pytest.raises(UnusableFile, match="holds path 'attention' .* expected 'compile'"):
+        read_baselines(tmp_path, SLUG)
+    other = tmp_path / "cpu-other" / "attention.json"
+    other.parent.mkdir()
+    renamed.rename(other)
+    with pytest.raises(UnusableFile, match=f"of device '{SLUG}', expected 'attention' of 'cpu-other'"):
+        read_baselines(tmp_path, "cpu-other")
+
+
+def test_a_folder_named_like_a_baseline_is_refused(tmp_path, file):
+    (file.parent / "mxint8.json").mkdir()
+    with pytest.raises(UnusableFile, match="cannot be read"):
+        read_baselines(tmp_path, SLUG)
+
+
+@pytest.mark.parametrize("kind", [CUTS, STRUCTURES])
+def test_a_damaged_baseline_is_read_or_refused_and_what_is_read_can_judge(tmp_path, file, kind):
+    text, refused, made = file.read_bytes(), 0, full_run()
+    for seed in range(300):
+        file.write_bytes(mutated(text, kind, random.Random(seed)))
+        try:
+            stored_now = read_baselines(tmp_path, SLUG)
+        except UnusableFile as error:
+            assert str(error).isprintable(), seed
+            refused += 1
+        else:
+            findings = judge_run(made, stored_now)
+            code = exit_code(made, findings)
+            assert json.loads(to_json(findings, code))["exit_code"] == code
+            VIEWS["cases"](made, findings)
+    assert 30 < refused < 290, "the mutations no longer reach both ends"
+
+
+def test_cases_of_the_sample_are_the_ones_the_mutations_hit():
+    assert set(full_baseline().cases) == {CASE, OTHER}
