@@ -19,13 +19,13 @@ from fixtures.progress import Progress
 from fixtures.selection import cases_of, learn, leave_out_larger_profiles, refuse_empty_promises, touches_perf_tests
 from fixtures.session import PerfSession
 from tools import report as reports
-from tools.__main__ import console
+from tools.__main__ import console, show
 from tools.baselines import Baseline, read_baselines
 from tools.compare import Verdict, exit_code, judge_record, judge_run
 from tools.files import UnusableFile, check_writable
 from tools.records import Record, Run
 from tools.runs import write_run
-from tools.tables import Table, printable, to_rich
+from tools.tables import Table, printable
 from tools.views import VIEWS
 
 __all__ = ["judge", "measure"]  # the fixtures that tests ask for
@@ -116,7 +116,8 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    machine_info["fingerprint"] = dataclasses.asdict(fingerprint(config.stash[SESSION].device))
+    place = fingerprint(config.stash[SESSION].device)
+    machine_info["fingerprint"] = {**dataclasses.asdict(place), "hash": place.hash}
 
 
 def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
@@ -164,5 +165,5 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 def rendered(table: Table) -> str:
     view = console()
     with view.capture() as captured:
-        view.print(to_rich(table))
+        show(view, table)
     return captured.get()

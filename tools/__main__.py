@@ -20,7 +20,7 @@ from tools.files import UnusableFile, write_atomically
 from tools.records import BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run
-from tools.tables import printable, to_rich
+from tools.tables import Table, printable, to_rich
 from tools.views import VIEWS
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -28,6 +28,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="a run file, as the suite writes it to runs/")]
 Baselines = Annotated[Path, typer.Option("--baselines", metavar="DIR", help="folder of the stored baselines")]
 ROOT = Path("baselines")
+WIDE = 140  # columns a terminal needs so that no case id breaks
 
 
 class Format(StrEnum):
@@ -40,6 +41,10 @@ def console() -> Console:
     """Wide enough for the table when nobody's terminal says otherwise (CI logs, pipes)."""
     measured = Console(highlight=False, markup=False)
     return measured if measured.is_terminal else Console(highlight=False, markup=False, width=180)
+
+
+def show(view: Console, table: Table) -> None:
+    view.print(to_rich(table, wide=view.width >= WIDE))
 
 
 def judged_run(file: Path, baselines: Path) -> tuple[Run, list[Finding], bool]:
@@ -66,7 +71,7 @@ def compare(
         if format is Format.MARKDOWN:
             print(reports.markdown(VIEWS["cases"](run, findings), sentences))
         else:
-            console().print(to_rich(VIEWS["cases"](run, findings)))
+            show(console(), VIEWS["cases"](run, findings))
             print("\n".join(printable(sentence) for sentence in sentences))
     raise typer.Exit(code)
 
@@ -86,7 +91,7 @@ def report(
     run, findings, has_baseline = judged_run(file, baselines)
     table = VIEWS[view](run, findings)
     if markdown is None:
-        console().print(to_rich(table))
+        show(console(), table)
     else:
         write_atomically(
             markdown, reports.markdown(table, reports.summary(run, findings, file, has_baseline)), "report"

@@ -29,9 +29,10 @@ class Verdict(StrEnum):
 
 SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
 
-# One-sided error rates. RED: a stored number may fail a job only this rarely, per metric (the rule for stored
-# baselines in measurement practice is 0.0005). SCREEN: what sends a case to the A/B.
-RED_ALPHA = 0.0005
+# One-sided error rates. RED: how often chance alone may turn any noisy metric of one path red in one run; it is shared
+# out evenly over the path's noisy metrics (Bonferroni), so a long table raises no more alarms than a short one.
+# SCREEN: how often a single time may become a suspect, which costs an A/B and nothing else.
+RED_FAMILY_ALPHA = 0.005
 SCREEN_ALPHA = 0.025
 
 
@@ -132,7 +133,7 @@ def judge_metric(
     elif policy.rule is Rule.ERROR:
         verdict, reason, bounds = *judge_error(metric, statistics.median(values), policy), None
     else:
-        verdict, reason, bounds = judge_spread(metric.value, values, neighbours(baseline, name), policy)
+        verdict, reason, bounds = judge_spread(metric.value, values, family(baseline, name), policy)
     return measured(record.case, name, verdict, reason, metric.value, values, bounds)
 
 
@@ -146,9 +147,14 @@ def measured(
     bounds: spread.Interval | None,
 ) -> Finding:
     middle = statistics.median(values)
-    change = value / middle - 1 if middle else None
-    low, high = (math.expm1(bounds.low), math.expm1(bounds.high)) if bounds else (None, None)
+    change = finite(value / middle - 1) if middle else None
+    low, high = (finite(spread.relative(bounds.low)), finite(spread.relative(bounds.high))) if bounds else (None, None)
     return Finding(case, name, verdict, reason, middle, value, change, low, high)
+
+
+def finite(number: float) -> float | None:
+    """None where the number is too large to be shown or to stand in JSON."""
+    return number if math.isfinite(number) else None
 
 
 def out_of_scope(policy: Policy, differences: list[str]) -> Verdict:
@@ -180,9 +186,12 @@ def judge_error(metric: Metric, base: Number, policy: Policy) -> tuple[Verdict, 
 
 
 def judge_spread(
-    value: Number, values: Sequence[Number], neighbours_sd: float, policy: Policy
+    value: Number, values: Sequence[Number], kin: Sequence[Sequence[Number]], policy: Policy
 ) -> tuple[Verdict, str, spread.Interval | None]:
-    """Noisy numbers against a baseline's processes: red only beyond RED_ALPHA and the margin, and only for SPREAD."""
+    """A noisy number against the processes of its baseline; `kin` are all noisy metrics of the path, itself included.
+
+    Red only beyond the path's share of RED_FAMILY_ALPHA and beyond the margin, and only under the rule SPREAD.
+    """
     if len(values) < spread.LEAST_PROCESSES:
         return (
             Verdict.INCONCLUSIVE,
@@ -191,15 +200,16 @@ def judge_spread(
         )
     if min(value, *values) <= 0:
         return Verdict.INCOMPARABLE, "a time or ratio that is not positive; refresh the baseline", None
-    wide = spread.interval(value, values, neighbours_sd, RED_ALPHA)
-    screen = spread.interval(value, values, neighbours_sd, SCREEN_ALPHA)
+    typical = spread.typical_sd(kin)
+    wide = spread.interval(value, values, typical, RED_FAMILY_ALPHA / max(1, len(kin)))
+    screen = spread.interval(value, values, typical, SCREEN_ALPHA)
     worse = -1 if policy.higher_is_better else 1
     gap, size = worse * wide.log_ratio, math.log1p(policy.margin)
-    visible = f"a change under {math.expm1(screen.half_width):.0%} would not show"
+    visible = f"a change under {spread.relative(screen.half_width):.0%} would not show"
     if gap - wide.half_width > size and policy.rule is Rule.SPREAD:
         return (
             Verdict.REGRESSED,
-            f"{times(value, values)}; the spread explains {math.expm1(wide.half_width):.0%}",
+            f"{times(value, values)}; the spread explains {spread.relative(wide.half_width):.0%}",
             screen,
         )
     if gap > max(screen.half_width, size):
@@ -216,17 +226,15 @@ def times(value: Number, values: Sequence[Number]) -> str:
     return f"{base:.4g} -> {value:.4g} ({value / base - 1:+.1%})"
 
 
-def neighbours(baseline: Baseline, name: str) -> float:
-    """The typical spread of this metric's kind over the baseline of the path."""
+def family(baseline: Baseline, name: str) -> list[Sequence[Number]]:
+    """The stored values of every metric of the path that is judged by the same rule as `name`."""
     rule = policy_of(name).rule
-    return spread.typical_sd(
-        [
-            stored.values
-            for case in baseline.cases.values()
-            for metric, stored in case.metrics.items()
-            if policy_of(metric).rule is rule and min(stored.values) > 0
-        ]
-    )
+    return [
+        stored.values
+        for case in baseline.cases.values()
+        for metric, stored in case.metrics.items()
+        if policy_of(metric).rule is rule and min(stored.values) > 0
+    ]
 
 
 def missing_cases(run: Run, baselines: Mapping[str, Baseline]) -> list[Finding]:

@@ -22,7 +22,7 @@ UNITS = {
     "_calls": "calls; never judged",
 }
 
-LARGEST_BITS = 64
+LARGEST = 2**64  # no count, size or rate comes near; beyond it, ratios of numbers would overflow
 
 
 class BadRecord(ValueError):
@@ -38,9 +38,9 @@ def unit_suffix(name: str) -> str:
 
 
 def check_size(value: int | float) -> None:
-    """Raises BadRecord for an integer that no byte count or counter reaches and that a float cannot hold."""
-    if isinstance(value, int) and value.bit_length() > LARGEST_BITS:
-        raise BadRecord(f"an integer of {value.bit_length()} bits, expected at most {LARGEST_BITS}")
+    """Raises BadRecord for a number that is infinite, not a number or too large to be measured."""
+    if not abs(value) <= LARGEST:
+        raise BadRecord("a number that is not finite or beyond 2**64; expected a measured one")
 
 
 @dataclass(frozen=True)

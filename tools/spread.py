@@ -33,6 +33,11 @@ class Interval:
         return self.log_ratio + self.half_width
 
 
+def relative(log_ratio: float) -> float:
+    """0.05 for 5 % more; infinite where a float cannot hold it."""
+    return math.expm1(log_ratio) if log_ratio < 700 else math.inf
+
+
 def log_sd(values: Sequence[float]) -> float:
     """Standard deviation of the natural logarithms; 0 for a single value."""
     return statistics.stdev(math.log(value) for value in values) if len(values) > 1 else 0.0
@@ -54,4 +59,4 @@ def interval(value: float, values: Sequence[float], neighbours_sd: float, one_si
     """Interval of ln(value / median of values) for one more process. All values > 0, LEAST_PROCESSES or more."""
     spread = pooled_sd(values, neighbours_sd) * math.sqrt(1 + 1 / len(values))
     quantile = float(student_t.ppf(1 - one_sided_alpha, PRIOR_WEIGHT + len(values) - 1))
-    return Interval(math.log(value / statistics.median(values)), quantile * spread)
+    return Interval(math.log(value) - math.log(statistics.median(values)), quantile * spread)

@@ -30,13 +30,18 @@ class Table:
     left: frozenset[str] = frozenset()
 
 
-def to_rich(table: Table) -> rich.table.Table:
-    """For the terminal. Verdict words are coloured; nothing else is."""
-    view = rich.table.Table(title=Text(table.title), title_justify="left", box=rich.box.SIMPLE_HEAD, pad_edge=False)
+def to_rich(table: Table, wide: bool = True) -> rich.table.Table:
+    """For the terminal: verdict words are coloured, nothing else is; on a wide one only the last column wraps."""
+    view = rich.table.Table(
+        title=Text(printable(table.title)), title_justify="left", box=rich.box.SIMPLE_HEAD, pad_edge=False
+    )
     for column in table.columns:
         left = column in table.left
         view.add_column(
-            Text(column), justify="left" if left else "right", no_wrap=column != table.columns[-1], overflow="fold"
+            Text(column),
+            justify="left" if left else "right",
+            no_wrap=wide and column != table.columns[-1],
+            overflow="fold",
         )
     for row in table.rows:
         view.add_row(*(Text(printable(cell), style=STYLES.get(cell, "")) for cell in row))

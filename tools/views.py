@@ -126,8 +126,8 @@ def mean_and_deviation(record: Record | None) -> tuple[str, str]:
     return f"{statistics.mean(metric.samples) * 1e3:.3f}", f"{statistics.stdev(metric.samples) * 1e3:.3f}"
 
 
-def path_view(path: str, columns: Mapping[str, str]) -> Callable[[Run, Sequence[Finding]], Table]:
-    """A view that lists the records of one path with some of their metrics (metric name -> heading)."""
+def path_view(path: str, columns: Mapping[str, str], ending: str = "") -> Callable[[Run, Sequence[Finding]], Table]:
+    """A view of the records of one path whose ids end so, with some of their metrics (metric name -> heading)."""
 
     def view(run: Run, findings: Sequence[Finding]) -> Table:
         rows = tuple(
@@ -177,7 +177,7 @@ def change(finding: Finding | None) -> str:
     """Change against the baseline, and the half-width that chance alone explains."""
     if finding is None or finding.change is None:
         return BLANK
-    if finding.low is None or finding.high is None:
+    if finding.low is None or finding.high is None or finding.change <= -1:
         return f"{finding.change:+.1%}"
     half_width = (1 + finding.high) / (1 + finding.change) - 1
     return f"{finding.change:+.1%} ±{half_width:.0%}"
@@ -188,6 +188,8 @@ FORMS: Mapping[str, Callable[[Metric], str]] = {
     "flops_per_s": lambda metric: f"{metric.value / 1e9:.1f} GFLOP/s",
     "_bytes": size,
     "_s": seconds,
+    "over_copy_ratio": lambda metric: f"{metric.value:.0%}",
+    "_calls": lambda metric: f"{metric.value:,.0f} calls",
     "_ratio": lambda metric: f"{metric.value:.2f}x",
     "_fraction": lambda metric: f"{metric.value:.1%}",
     "_share": lambda metric: f"{metric.value:.1%}",
@@ -207,6 +209,7 @@ VIEWS: Mapping[str, Callable[[Run, Sequence[Finding]], Table]] = {
             "fused_share": "fused",
             "other_share": "other",
         },
+        ending="/operators",
     ),
     "compile": path_view(
         "compile",
