@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("perf-ratchet")
     group.addoption("--perf-profile", choices=PROFILES, default="standard", help="which cases; quick ends in minutes")
     group.addoption("--perf-device", metavar="cpu|cuda", help="default: cuda where there is one")
-    group.addoption("--perf-baselines", metavar="DIR|none", default="baselines", help="default: %(default)s")
+    group.addoption("--perf-baselines", metavar="DIR|none", help="stored baselines (default: baselines/)")
     group.addoption("--perf-run", metavar="FILE", help="where the run file goes (default: runs/<UTC time>.json)")
     group.addoption("--perf-require-baseline", action="store_true", help="a case without baseline ends in exit code 3")
 
@@ -75,15 +75,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def prepare(config: pytest.Config) -> None:
     """Refuse now what would waste the measuring at its end: bad options, unreadable baselines, no place for the run."""
     refuse_empty_promises(config)
-    folder, file = config.getoption("--perf-baselines"), config.getoption("--perf-run")
-    now = datetime.datetime.now(datetime.UTC)
-    config.stash[RUN_FILE] = Path(file) if file else Path("runs") / f"{now:%Y-%m-%dT%H-%M-%SZ}.json"
     slug = fingerprint(config.stash[SESSION].device).slug
+    folder = baselines_folder(config)
+    config.stash[RUN_FILE] = run_file(config)
     try:
         check_writable(config.stash[RUN_FILE])
-        config.stash[BASELINES] = {} if folder == "none" else read_baselines(Path(folder), slug)
+        config.stash[BASELINES] = read_baselines(folder, slug) if folder else {}
     except UnusableFile as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def baselines_folder(config: pytest.Config) -> Path | None:
+    asked = config.getoption("--perf-baselines")
+    return None if asked == "none" else Path(asked) if asked else here(config.rootpath / "baselines")
+
+
+def run_file(config: pytest.Config) -> Path:
+    asked, now = config.getoption("--perf-run"), datetime.datetime.now(datetime.UTC)
+    return Path(asked) if asked else here(config.rootpath / "runs" / f"{now:%Y-%m-%dT%H-%M-%SZ}.json")
+
+
+def here(path: Path) -> Path:
+    """As one would write it in this folder, where that is shorter than the whole path."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -99,9 +113,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
     """Record -> the sentences for which its test must fail."""
     config = request.config
     place = fingerprint(config.stash[SESSION].device)
-    next_command = (
-        f"python -m tools compare {config.stash[RUN_FILE]} --baselines {config.getoption('--perf-baselines')}"
-    )
+    next_command = f"python -m tools compare {config.stash[RUN_FILE]} --baselines {baselines_folder(config)}"
 
     def sentences(record: Record) -> list[str]:
         findings = judge_record(record, config.stash[BASELINES].get(record.path), place)

@@ -131,7 +131,9 @@ def path_view(path: str, columns: Mapping[str, str], ending: str = "") -> Callab
 
     def view(run: Run, findings: Sequence[Finding]) -> Table:
         rows = tuple(
-            (r.case, r.status, *(show(name, r.metrics.get(name)) for name in columns)) for r in of_path(run, path)
+            (r.case, r.status, *(show(name, r.metrics.get(name)) for name in columns))
+            for r in of_path(run, path)
+            if r.case.endswith(ending)
         )
         return Table(path, ("case", "status", *columns.values()), rows, frozenset({"case", "status"}))
 

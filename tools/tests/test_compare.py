@@ -1,0 +1,604 @@
+import dataclasses
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tools.compare import (
+    SEVERITY,
+    Finding,
+    Verdict,
+    exit_code,
+    judge_error,
+    judge_exact,
+    judge_record,
+    judge_run,
+    judge_spread,
+    worst,
+)
+from tools.policy import POLICIES, Rule
+from tools.records import LARGEST, UNITS, Metric
+from tools.refresh import stored_metric
+from tools.tests.samples import CASE, OTHER, baseline, fingerprint, full_baseline, full_run, record, run, stored
+
+REGRESSED, IMPROVED, UNCHANGED = Verdict.REGRESSED, Verdict.IMPROVED, Verdict.UNCHANGED
+INCONCLUSIVE, SUSPECT, NEW = Verdict.INCONCLUSIVE, Verdict.SUSPECT, Verdict.NEW
+MISSING, INCOMPARABLE = Verdict.MISSING, Verdict.INCOMPARABLE
+
+STEADY = (0.01, 0.0101, 0.0099)  # three processes, 1 % apart
+RATIOS = (2.0, 2.02, 1.98)
+
+calm = settings(deadline=None, derandomize=True, database=None)
+
+
+def judged(now, before, place=None, stored_place=None):
+    """Metric -> finding of one record against one stored case."""
+    base = baseline({CASE: before}, place=stored_place)
+    return {finding.metric: finding for finding in judge_record(now, base, place or fingerprint())}
+
+
+def verdict(metric, value, *before, place=None, stored_place=None):
+    return judged(record(**{metric: value}), stored(**{metric: before}), place, stored_place)[metric].verdict
+
+
+def exit_of(made, base, **options):
+    baselines = {base.path: base} if base else {}
+    return exit_code(made, judge_run(made, baselines), **options)
+
+
+def of_case(made, base, case=CASE):
+    """(metric, verdict) of one case, in the order of the report."""
+    return [(f.metric, f.verdict) for f in judge_run(made, {base.path: base} if base else {}) if f.case == case]
+
+
+# ---------------------------------------------------------------- exact numbers
+
+
+@pytest.mark.parametrize(
+    ("metric", "before", "now", "expected"),
+    [
+        # bytes: 1 % of a large number, 4 KiB of a small one
+        ("peak_allocated_bytes", 1_000_000, 1_000_000, UNCHANGED),
+        ("peak_allocated_bytes", 1_000_000, 1_010_000, UNCHANGED),
+        ("peak_allocated_bytes", 1_000_000, 1_010_001, REGRESSED),
+        ("peak_allocated_bytes", 1_000_000, 990_000, UNCHANGED),
+        ("peak_allocated_bytes", 1_000_000, 989_999, IMPROVED),
+        ("peak_allocated_bytes", 100_000, 104_096, UNCHANGED),
+        ("peak_allocated_bytes", 100_000, 104_097, REGRESSED),
+        ("peak_allocated_bytes", 100_000, 95_904, UNCHANGED),
+        ("peak_allocated_bytes", 100_000, 95_903, IMPROVED),
+        ("left_over_bytes", 0, 4096, UNCHANGED),
+        ("left_over_bytes", 0, 4097, REGRESSED),
+        # counts: no margin
+        ("graph_break_count", 3, 3, UNCHANGED),
+        ("graph_break_count", 3, 4, REGRESSED),
+        ("graph_break_count", 3, 2, IMPROVED),
+        ("graph_break_count", 0, 1, REGRESSED),
+        ("graph_break_count", 1_000_000, 1_000_001, REGRESSED),
+        # fractions: more is better, 1 %
+        ("saved_fraction", 0.5, 0.5, UNCHANGED),
+        ("saved_fraction", 0.5, 0.4951, UNCHANGED),
+        ("saved_fraction", 0.5, 0.4949, REGRESSED),
+        ("saved_fraction", 0.5, 0.5049, UNCHANGED),
+        ("saved_fraction", 0.5, 0.5051, IMPROVED),
+        ("saved_fraction", 0.5, 0.0, REGRESSED),
+        # decibel: more is better, a factor of two
+        ("sqnr_db", 40.0, 40.0, UNCHANGED),
+        ("sqnr_db", 40.0, 33.98, UNCHANGED),
+        ("sqnr_db", 40.0, 33.97, REGRESSED),
+        ("sqnr_db", 40.0, 46.02, UNCHANGED),
+        ("sqnr_db", 40.0, 46.03, IMPROVED),
+    ],
+)
+def test_exact_numbers_on_both_sides_of_the_edge(metric, before, now, expected):
+    assert verdict(metric, now, before) is expected
+
+
+def test_an_exact_number_is_judged_against_the_median_of_its_processes():
+    assert verdict("sqnr_db", 40.0, 40.0, 20.0, 40.0) is UNCHANGED
+    assert verdict("sqnr_db", 20.0, 40.0, 20.0, 40.0) is REGRESSED
+
+
+@pytest.mark.parametrize(
+    ("limit", "before", "now", "expected"),
+    [
+        (None, 1e-6, 1.99e-6, UNCHANGED),
+        (None, 1e-6, 2.01e-6, REGRESSED),
+        (None, 1e-6, 0.51e-6, UNCHANGED),
+        (None, 1e-6, 0.49e-6, IMPROVED),
+        (1e-5, 1e-6, 2.99e-6, UNCHANGED),
+        (1e-5, 1e-6, 3.01e-6, REGRESSED),
+        (1e-5, 1e-5, 4.51e-6, UNCHANGED),
+        (1e-5, 1e-5, 4.49e-6, IMPROVED),
+        (1e-5, 0.0, 0.99e-6, UNCHANGED),
+        (1e-5, 0.0, 1.01e-6, REGRESSED),
+        (None, 0.0, 0.0, UNCHANGED),
+        (None, 0.0, 1e-12, REGRESSED),
+    ],
+)
+def test_an_error_may_double_plus_a_tenth_of_its_tolerance(limit, before, now, expected):
+    assert verdict("relative_error", Metric(now, (), limit), before) is expected
+
+
+@pytest.mark.parametrize("metric", ["matmul_share", "flops_per_s", "payback_calls", "first_call_s"])
+def test_what_is_only_recorded_has_no_verdict(metric):
+    now = record(graph_count=1, **{metric: 1.0})
+    assert judged(now, stored(graph_count=1, **{metric: 99.0})).keys() == {"status", "graph_count"}
+    assert [f.metric for f in judge_record(now, None, fingerprint())] == ["status", "graph_count"]
+
+
+def test_a_finding_tells_both_numbers_and_the_change():
+    found = judged(record(peak_allocated_bytes=1_200_000), stored(peak_allocated_bytes=1_000_000))
+    finding = found["peak_allocated_bytes"]
+    assert (finding.baseline, finding.value, finding.change) == (1_000_000, 1_200_000, pytest.approx(0.2))
+    assert finding.sentence() == f"{CASE}: peak_allocated_bytes regressed: 1,000,000 -> 1,200,000"
+
+
+# ---------------------------------------------------------------- status
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        ("ok", "ok", UNCHANGED),
+        ("ok", "oom", REGRESSED),
+        ("ok", "unsupported", REGRESSED),
+        ("ok", "error", REGRESSED),
+        ("oom", "ok", IMPROVED),
+        ("oom", "oom", UNCHANGED),
+        ("oom", "error", REGRESSED),
+        ("unsupported", "ok", IMPROVED),
+        ("unsupported", "unsupported", UNCHANGED),
+        ("unsupported", "oom", REGRESSED),
+        ("unsupported", "error", REGRESSED),
+        ("error", "error", REGRESSED),
+    ],
+)
+def test_status(before, now, expected):
+    finding = judged(record(status=now, reason="because"), stored(before))["status"]
+    assert (finding.verdict, finding.baseline, finding.value) == (expected, before, now)
+    assert "because" in finding.reason
+    assert exit_of(run(record(status=now), record(OTHER)), baseline({CASE: stored(before), OTHER: stored()})) == (
+        1 if expected is REGRESSED else 0
+    )
+
+
+def test_an_error_is_red_without_a_baseline_and_elsewhere():
+    for base in (None, baseline({}), baseline({CASE: stored()}, place=fingerprint(software={"torch": "1"}))):
+        [finding] = judge_record(record(status="error", reason="wrong result"), base, fingerprint())
+        assert (finding.verdict, finding.reason) == (REGRESSED, "wrong result")
+
+
+@pytest.mark.parametrize("part", ["software", "device"])
+def test_a_status_that_changed_with_its_environment_is_incomparable(part):
+    elsewhere = fingerprint(**{part: {"torch": "9"}})
+    now = record(status="oom")
+    assert judged(now, stored(), elsewhere)["status"].verdict is INCOMPARABLE
+    assert judged(now, stored(), fingerprint(machine={"id": "other"}))["status"].verdict is REGRESSED
+    assert judged(now, stored("oom"), elsewhere)["status"].verdict is UNCHANGED
+
+
+def test_numbers_are_compared_only_where_both_sides_have_some():
+    assert judged(record(graph_count=5), stored("oom")).keys() == {"status"}
+    assert judged(record(status="oom"), stored(graph_count=1)).keys() == {"status"}
+
+
+# ---------------------------------------------------------------- times and speed-ups
+
+
+@pytest.mark.parametrize("factor", [1.2, 1.5, 10.0, 1e6])
+def test_a_time_is_only_ever_suspect_however_slow(factor):
+    assert verdict("latency_s", 0.01 * factor, *STEADY) is SUSPECT
+    assert exit_of(run(record(latency_s=0.01 * factor)), baseline({CASE: stored(latency_s=STEADY)})) == 0
+    assert exit_of(run(record(latency_s=0.01 * factor)), baseline({CASE: stored(latency_s=STEADY)}), strict=True) == 0
+
+
+def test_a_steady_time_is_unchanged():
+    steady = (0.01, 0.01001, 0.00999)
+    assert verdict("latency_s", 0.01002, *steady) is UNCHANGED
+    assert verdict("latency_s", 0.0102, *steady) is UNCHANGED
+    assert verdict("latency_s", 0.0104, *steady) is SUSPECT
+
+
+def test_a_faster_time_is_no_verdict_of_a_stored_number():
+    assert verdict("latency_s", 0.001, *STEADY) is INCONCLUSIVE
+
+
+def test_a_suspect_says_how_far_it_went_and_who_decides():
+    finding = judged(record(latency_s=0.015), stored(latency_s=STEADY))["latency_s"]
+    assert "0.01 -> 0.015 (+50.0%)" in finding.reason
+    assert "an A/B decides" in finding.reason
+    assert finding.change == pytest.approx(0.5)
+    assert finding.low < finding.change < finding.high
+    assert finding.low > 0
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (2.0 / 1.5, REGRESSED),
+        (2.0 / 1.12, REGRESSED),
+        (2.0 / 1.08, SUSPECT),
+        (2.0 / 1.04, INCONCLUSIVE),
+        (2.0 / 1.01, UNCHANGED),
+        (2.0, UNCHANGED),
+        (2.0 * 1.01, UNCHANGED),
+        (2.0 * 1.04, INCONCLUSIVE),
+        (2.0 * 1.12, IMPROVED),
+        (2.0 * 1.5, IMPROVED),
+    ],
+)
+def test_a_speedup_against_three_processes_one_percent_apart(value, expected):
+    assert verdict("speedup_over_eager_ratio", value, *RATIOS) is expected
+
+
+def test_a_lost_speedup_fails_the_run():
+    base = baseline({CASE: stored(speedup_over_eager_ratio=RATIOS)})
+    assert exit_of(run(record(speedup_over_eager_ratio=2.0 / 1.5)), base) == 1
+
+
+def test_a_change_below_the_margin_is_never_red_however_steady_the_baseline():
+    steady = (2.0, 2.0, 2.0)
+    assert verdict("speedup_over_eager_ratio", 2.0 / 1.045, *steady) is not REGRESSED
+    assert verdict("speedup_over_eager_ratio", 2.0 / 1.08, *steady) is REGRESSED
+
+
+def test_noisy_neighbours_keep_a_lucky_baseline_from_raising_an_alarm():
+    noisy = {f"attention/noisy/{n}": stored(speedup_over_eager_ratio=(1.0, 1.5, 2.0)) for n in range(5)}
+    alone = baseline({CASE: stored(speedup_over_eager_ratio=RATIOS)})
+    among = baseline({CASE: stored(speedup_over_eager_ratio=RATIOS), **noisy})
+    now = record(speedup_over_eager_ratio=1.5)
+
+    def red(base):
+        return judge_record(now, base, fingerprint())[1].verdict is REGRESSED
+
+    assert red(alone)
+    assert not red(among)
+
+
+def test_neighbours_are_those_of_the_same_rule():
+    times = {f"attention/noisy/{n}": stored(latency_s=(0.01, 0.02, 0.03)) for n in range(5)}
+    base = baseline({CASE: stored(speedup_over_eager_ratio=RATIOS), **times})
+    assert judge_record(record(speedup_over_eager_ratio=1.5), base, fingerprint())[1].verdict is REGRESSED
+
+
+@pytest.mark.parametrize("metric", ["latency_s", "speedup_over_eager_ratio"])
+@pytest.mark.parametrize("processes", [1, 2])
+def test_fewer_than_three_processes_are_inconclusive(metric, processes):
+    for value in (0.0001, 1.0, 1e6):
+        assert verdict(metric, value, *RATIOS[:processes]) is INCONCLUSIVE
+    finding = judged(record(**{metric: 1.0}), stored(**{metric: RATIOS[:processes]}))[metric]
+    assert f"holds {processes} process" in finding.reason
+    assert "expected 3" in finding.reason
+
+
+@pytest.mark.parametrize(("value", "before"), [(0.0, STEADY), (-1.0, STEADY), (0.01, (0.0, 0.01, 0.01))])
+def test_a_time_that_is_not_positive_is_incomparable(value, before):
+    assert verdict("latency_s", value, *before) is INCOMPARABLE
+
+
+# ---------------------------------------------------------------- scope
+
+
+@pytest.mark.parametrize(
+    ("part", "expected"),
+    [
+        (
+            "software",
+            {
+                "peak_allocated_bytes": INCOMPARABLE,
+                "graph_count": INCOMPARABLE,
+                "saved_fraction": INCOMPARABLE,
+                "relative_error": INCOMPARABLE,
+                "sqnr_db": INCOMPARABLE,
+                "speedup_over_eager_ratio": UNCHANGED,
+                "latency_s": INCOMPARABLE,
+            },
+        ),
+        (
+            "device",
+            {
+                "peak_allocated_bytes": INCOMPARABLE,
+                "graph_count": INCOMPARABLE,
+                "saved_fraction": INCOMPARABLE,
+                "relative_error": UNCHANGED,
+                "sqnr_db": UNCHANGED,
+                "speedup_over_eager_ratio": INCOMPARABLE,
+                "latency_s": INCOMPARABLE,
+            },
+        ),
+        (
+            "machine",
+            {
+                "peak_allocated_bytes": UNCHANGED,
+                "graph_count": UNCHANGED,
+                "saved_fraction": UNCHANGED,
+                "relative_error": UNCHANGED,
+                "sqnr_db": UNCHANGED,
+                "speedup_over_eager_ratio": UNCHANGED,
+                "latency_s": INCONCLUSIVE,
+            },
+        ),
+    ],
+)
+def test_a_baseline_speaks_only_in_its_scope(part, expected):
+    made = dataclasses.replace(full_run(), fingerprint=fingerprint(**{part: {"torch": "9"}}))
+    findings = judge_record(made.records[0], full_baseline(), made.fingerprint)
+    assert {f.metric: f.verdict for f in findings} == {"status": UNCHANGED, **expected}
+
+
+def test_incomparable_names_the_versions_and_the_ways_out():
+    elsewhere = fingerprint(software={"torch": "2.15.0", "python": "CPython 3.12.1"})
+    base = baseline({CASE: stored(graph_count=1)})
+    [_, finding] = judge_record(record(graph_count=9), base, elsewhere)
+    assert (finding.metric, finding.verdict) == ("graph_count", INCOMPARABLE)
+    assert "software.torch: 2.14.1 -> 2.15.0" in finding.reason
+    assert "python" not in finding.reason
+    assert "refresh" in finding.reason
+    assert (finding.baseline, finding.value) == (1, 9)
+    assert exit_of(run(record(graph_count=9), place=elsewhere), base) == 3
+
+
+def test_many_differences_are_counted_not_listed():
+    elsewhere = fingerprint(software={f"lib{n}": "1" for n in range(9)})
+    [_, finding] = judge_record(record(graph_count=1), baseline({CASE: stored(graph_count=1)}), elsewhere)
+    assert "and 7 more" in finding.reason
+
+
+def test_another_machine_of_the_kind_leaves_times_undecided_and_passes():
+    elsewhere = fingerprint(machine={"id": "other"})
+    base = baseline({CASE: stored(latency_s=STEADY)})
+    made = run(record(latency_s=9.0), place=elsewhere)
+    assert of_case(made, base) == [("status", UNCHANGED), ("latency_s", INCONCLUSIVE)]
+    assert exit_of(made, base) == 0
+    assert exit_of(made, base, strict=True) == 3
+
+
+# ---------------------------------------------------------------- absence
+
+
+def test_a_redefined_case_is_incomparable_and_judged_no_further():
+    base = baseline({CASE: stored(definition="d0", graph_count=1)})
+    made = run(record(definition="d1", graph_count=9))
+    assert of_case(made, base) == [("definition", INCOMPARABLE)]
+    assert exit_of(made, base) == 3
+
+
+def test_a_vanished_metric_is_missing():
+    base = baseline({CASE: stored(graph_count=1, latency_s=STEADY)})
+    made = run(record(latency_s=0.01))
+    assert of_case(made, base)[0] == ("graph_count", MISSING)
+    assert exit_of(made, base) == 3
+
+
+def test_a_vanished_metric_that_is_only_recorded_is_not_missing():
+    base = baseline({CASE: stored(graph_count=1, first_call_s=1.0)})
+    assert of_case(run(record(graph_count=1)), base) == [("graph_count", UNCHANGED), ("status", UNCHANGED)]
+
+
+def test_a_new_metric_is_new():
+    base = baseline({CASE: stored(graph_count=1)})
+    made = run(record(graph_count=1, peak_allocated_bytes=10))
+    assert of_case(made, base)[0] == ("peak_allocated_bytes", NEW)
+    assert exit_of(made, base) == 0
+    assert exit_of(made, base, require_baseline=True) == 3
+
+
+def test_a_renamed_case_is_missing_under_its_old_name_and_new_under_the_new():
+    base = baseline({CASE: stored(graph_count=1)})
+    made = run(record(OTHER, graph_count=1))
+    assert of_case(made, base, CASE) == [("status", MISSING)]
+    assert of_case(made, base, OTHER) == [("graph_count", NEW), ("status", NEW)]
+    assert exit_of(made, base) == 3
+
+
+@pytest.mark.parametrize("base", [None, baseline({}), baseline({OTHER: stored(graph_count=1)})])
+def test_a_deleted_baseline_entry_is_new_and_passes_unless_required(base):
+    made = run(record(graph_count=1), known={"attention": (CASE, OTHER)})
+    assert of_case(made, base) == [("graph_count", NEW), ("status", NEW)]
+    assert exit_of(made, base) == 0
+    assert exit_of(made, base, require_baseline=True) == 3
+
+
+@pytest.mark.parametrize(("whole", "expected"), [(True, 3), (False, 0)])
+def test_a_vanished_path_is_missing_only_when_everything_was_collected(whole, expected):
+    base = baseline({"compile/inductor/x": stored(graph_count=1)}, path="compile")
+    made = run(record(graph_count=1), whole=whole)
+    assert of_case(made, base, "compile/inductor/x") == ([("status", MISSING)] if whole else [])
+    assert exit_of(made, base) == expected
+
+
+def test_a_deselected_case_is_not_missing():
+    base = baseline({CASE: stored(graph_count=1), OTHER: stored(graph_count=1)})
+    made = run(record(graph_count=1), known={"attention": (CASE, OTHER)}, selected=(CASE,))
+    assert of_case(made, base, OTHER) == []
+    assert exit_of(made, base) == 0
+
+
+def test_a_vanished_case_is_missing_even_when_others_were_deselected():
+    base = baseline({CASE: stored(graph_count=1), OTHER: stored(graph_count=1)})
+    made = run(record(graph_count=1), known={"attention": (CASE, "attention/x")}, selected=(CASE,), whole=False)
+    assert of_case(made, base, OTHER) == [("status", MISSING)]
+
+
+@pytest.mark.parametrize("base", [None, baseline({CASE: stored(), OTHER: stored()})])
+def test_a_selected_case_without_record_is_missing(base):
+    made = run(record(), known={"attention": (CASE, OTHER)}, selected=(CASE, OTHER))
+    assert of_case(made, base, OTHER) == [("status", MISSING)]
+    assert exit_of(made, base) == 3
+
+
+# ---------------------------------------------------------------- exit codes
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        run(),
+        run(record(status="unsupported")),
+        run(record(status="oom"), record(OTHER, "unsupported")),
+        run(known={"attention": (CASE,)}),
+    ],
+)
+def test_a_run_that_measured_nothing_could_not_judge(made):
+    base = baseline({record.case: stored(record.status) for record in made.records})
+    assert exit_of(made, base) == 3
+    assert exit_of(made, None) == 3
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "plain", "strict", "required"),
+    [
+        ([], 0, 0, 0),
+        ([UNCHANGED, IMPROVED], 0, 0, 0),
+        ([SUSPECT], 0, 0, 0),
+        ([INCONCLUSIVE], 0, 3, 0),
+        ([NEW], 0, 0, 3),
+        ([MISSING], 3, 3, 3),
+        ([INCOMPARABLE], 3, 3, 3),
+        ([REGRESSED], 1, 1, 1),
+        ([REGRESSED, MISSING, INCOMPARABLE, NEW, INCONCLUSIVE], 1, 1, 1),
+    ],
+)
+def test_exit_codes(verdicts, plain, strict, required):
+    made, findings = run(record()), [Finding(CASE, "status", verdict, "") for verdict in verdicts]
+    assert exit_code(made, findings) == plain
+    assert exit_code(made, findings, strict=True) == strict
+    assert exit_code(made, findings, require_baseline=True) == required
+
+
+def test_a_regression_outranks_an_empty_run():
+    made = run(record(status="error"))
+    assert exit_of(made, None) == 1
+
+
+# ---------------------------------------------------------------- order
+
+
+def test_findings_come_worst_first_then_by_case():
+    base = baseline(
+        {
+            "attention/a": stored(graph_count=2),
+            "attention/b": stored(graph_count=1),
+            "attention/c": stored(graph_count=1),
+            "attention/gone": stored(graph_count=1),
+        }
+    )
+    made = run(
+        record("attention/new", graph_count=1),
+        record("attention/c", graph_count=2),
+        record("attention/b", graph_count=2),
+        record("attention/a", graph_count=1),
+    )
+    ranks = [(finding.verdict, finding.case) for finding in judge_run(made, {"attention": base})]
+    assert ranks == [
+        (REGRESSED, "attention/b"),
+        (REGRESSED, "attention/c"),
+        (MISSING, "attention/gone"),
+        (NEW, "attention/new"),
+        (NEW, "attention/new"),
+        (IMPROVED, "attention/a"),
+        (UNCHANGED, "attention/a"),
+        (UNCHANGED, "attention/b"),
+        (UNCHANGED, "attention/c"),
+    ]
+
+
+def test_the_order_of_the_verdicts():
+    assert sorted(Verdict, key=SEVERITY.__getitem__) == [
+        REGRESSED,
+        MISSING,
+        INCOMPARABLE,
+        SUSPECT,
+        NEW,
+        IMPROVED,
+        UNCHANGED,
+        INCONCLUSIVE,
+    ]
+
+
+@pytest.mark.parametrize("verdict", list(Verdict))
+def test_a_case_has_the_verdict_of_its_worst_metric(verdict):
+    others = [other for other in Verdict if SEVERITY[other] >= SEVERITY[verdict]]
+    assert worst([Finding(CASE, "m", other, "") for other in reversed(others)]) is verdict
+
+
+# ---------------------------------------------------------------- properties
+
+finite = st.floats(-LARGEST, LARGEST) | st.integers(-LARGEST, LARGEST)
+positive = st.floats(0, LARGEST, exclude_min=True)
+families = st.lists(st.lists(positive, min_size=1, max_size=4), max_size=3)
+MIRROR = {REGRESSED: IMPROVED, IMPROVED: REGRESSED, UNCHANGED: UNCHANGED}
+
+
+@calm
+@given(value=finite, base=finite, policy=st.sampled_from([p for p in POLICIES.values() if p.rule is Rule.EXACT]))
+def test_turning_the_better_direction_round_mirrors_an_exact_verdict(value, base, policy):
+    turned = dataclasses.replace(policy, higher_is_better=not policy.higher_is_better)
+    assert judge_exact(value, base, turned)[0] is MIRROR[judge_exact(value, base, policy)[0]]
+
+
+@calm
+@given(value=positive, values=st.lists(positive, min_size=1, max_size=5), others=families)
+def test_no_time_is_ever_red_or_green(value, values, others):
+    found = judge_spread(value, values, [values, *others], POLICIES["_s"])[0]
+    assert found in (SUSPECT, UNCHANGED, INCONCLUSIVE)
+
+
+@calm
+@given(value=positive, values=st.lists(positive, min_size=3, max_size=5), others=families)
+def test_a_worse_speedup_is_never_improved_and_a_better_one_never_regressed(value, values, others):
+    found = judge_spread(value, values, [values, *others], POLICIES["_ratio"])[0]
+    if value <= min(values):
+        assert found is not IMPROVED
+    if value >= max(values):
+        assert found not in (REGRESSED, SUSPECT)
+
+
+NAMES = {suffix: f"x{suffix}" for suffix in UNITS}
+
+
+@calm
+@given(data=st.data())
+def test_no_finite_number_makes_judging_fail(data):
+    names = data.draw(st.lists(st.sampled_from(sorted(NAMES.values())), min_size=1, unique=True))
+    now = record(**{name: Metric(data.draw(finite), (), data.draw(st.none() | finite)) for name in names})
+    before = stored(**{name: tuple(data.draw(st.lists(finite, min_size=1, max_size=4))) for name in names})
+    for finding in judged(now, before).values():
+        assert isinstance(finding.verdict, Verdict)
+        numbers = (finding.baseline, finding.value, finding.change, finding.low, finding.high)
+        assert all(math.isfinite(n) for n in numbers if isinstance(n, int | float))
+
+
+OWN = {
+    "x_bytes": st.integers(0, 2**50),
+    "x_count": st.integers(0, 2**50),
+    "x_fraction": st.floats(-10, 1),
+    "x_error": st.floats(0, 1e6),
+    "x_db": st.floats(-300, 300),
+    "x_ratio": st.floats(1e-6, 1e6),
+    "x_s": st.floats(1e-9, 1e6),
+    "x_share": finite,
+    "x_per_s": finite,
+    "x_calls": finite,
+}
+
+
+@calm
+@given(values=st.fixed_dictionaries({}, optional=OWN), processes=st.integers(1, 5))
+def test_a_record_passes_against_a_baseline_made_of_itself(values, processes):
+    exact = stored(**{name: (value,) * processes for name, value in values.items()})
+    rounded = dataclasses.replace(
+        exact, metrics={name: stored_metric([value] * processes) for name, value in values.items()}
+    )
+    for before in (exact, rounded):
+        verdicts = {finding.verdict for finding in judged(record(**values), before).values()}
+        assert not verdicts & {REGRESSED, MISSING, INCOMPARABLE, SUSPECT, NEW, IMPROVED}
+
+
+@calm
+@given(value=st.floats(0, 1e6), base=st.floats(0, 1e6), limit=st.none() | st.floats(0, 1e6))
+def test_an_error_that_grew_is_never_improved_and_one_that_shrank_never_regressed(value, base, limit):
+    found = judge_error(Metric(value, (), limit), base, POLICIES["_error"])[0]
+    assert found is not (IMPROVED if value >= base else REGRESSED)
