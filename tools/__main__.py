@@ -4,6 +4,7 @@ Exit codes of every verb: 0 nothing regressed, 1 regressed, 2 usage or unreadabl
 """
 
 import datetime
+import io
 import re
 import sys
 from enum import StrEnum
@@ -125,6 +126,9 @@ def matching(runs: list[Run], keyword: str) -> list[str] | None:
 
 def main() -> None:
     """The one edge where named errors become one line and an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a sign that cannot be printed is no regression
     try:
         app()
     except Worse as error:

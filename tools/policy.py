@@ -58,12 +58,18 @@ POLICIES = {
 
 STATUS_SCOPE = SOFTWARE_AND_DEVICE
 
-# Recorded for the reader, too noisy or too indirect to judge: one first call, and process memory that other
-# allocators and earlier cases share.
-NOT_JUDGED = frozenset({"first_call_s", "process_memory_bytes"})
+# Metrics that their unit alone would judge wrongly.
+#   first_call_s          one call, with compilation and lazy set-up in it
+#   process_memory_bytes  other allocators and earlier cases share it
+#   peak_reserved_bytes   the CUDA allocator reserves in steps of 2 and 20 MiB
+SPECIAL = {
+    "first_call_s": Policy(Rule.NONE, EVERYTHING),
+    "process_memory_bytes": Policy(Rule.NONE, EVERYTHING),
+    "peak_reserved_bytes": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.10, floor=2 << 20),
+}
 
 
 def policy_of(metric: str) -> Policy:
-    """The policy of a metric by the unit in its name. Raises BadRecord for a name without a unit."""
-    policy = POLICIES[unit_suffix(metric)]
-    return Policy(Rule.NONE, policy.scope) if metric in NOT_JUDGED else policy
+    """The policy of a metric: its own if it is special, else its unit's. Raises BadRecord for a name without a unit."""
+    suffix = unit_suffix(metric)
+    return SPECIAL.get(metric, POLICIES[suffix])

@@ -83,7 +83,7 @@ def attention(run: Run, findings: Sequence[Finding]) -> Table:
     """The published attention table: a row a size and method, forward beside backward, memory before backward last."""
     found: dict[Size, dict[str, Record]] = {}
     for record in of_path(run, "attention"):
-        if "direction" in record.params:
+        if has_published_size(record):
             key: Size = (record.params["d_model"], record.params["seq_len"], record.params["method"])
             found.setdefault(key, {})[record.params["direction"]] = record
     columns = (
@@ -99,6 +99,12 @@ def attention(run: Run, findings: Sequence[Finding]) -> Table:
     )
     rows = tuple(attention_row(key, found[key]) for key in sorted(found))
     return Table("attention, batch 8, fp32", columns, rows, frozenset({"method", "status"}))
+
+
+def has_published_size(record: Record) -> bool:
+    """Whether the parameters name a row of the published table; those of a file can be anything."""
+    kinds = {"d_model": int, "seq_len": int, "method": str, "direction": str}
+    return all(isinstance(record.params.get(name), kind) for name, kind in kinds.items())
 
 
 def attention_row(key: tuple[int, int, str], records: Mapping[str, Record]) -> tuple[str, ...]:

@@ -1,0 +1,287 @@
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tools.__main__ import main
+from tools.baselines import read_baselines, write_baseline
+from tools.records import Metric
+from tools.tests.samples import CASE, NASTY, OTHER, SLUG, baseline, edited, fingerprint, record, run, run_file, stored
+
+ROOT = Path(__file__).resolve().parents[2]
+STEADY = (0.01, 0.0101, 0.0099)
+
+
+@dataclass(frozen=True)
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def complaint(self):
+        """The one line of an error that we raise ourselves."""
+        assert self.out == ""
+        assert self.err.startswith("perf-ratchet: ")
+        assert self.err.count("\n") == 1
+        assert self.err.rstrip("\n").isprintable()
+        return self.err
+
+
+@pytest.fixture
+def tool(monkeypatch, capsys):
+    """python -m tools in this process, up to and including its exit code."""
+
+    def answer(*arguments):
+        monkeypatch.setattr(sys, "argv", ["tools", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main()
+        out, err = capsys.readouterr()
+        return Answer(end.value.code or 0, out, err)
+
+    return answer
+
+
+@pytest.fixture
+def stored_at(tmp_path):
+    """A folder of baselines: one case with a count and a time, three processes."""
+    write_baseline(tmp_path / "b", baseline({CASE: stored(graph_count=1, latency_s=STEADY)}))
+    return tmp_path / "b"
+
+
+SAME = {"graph_count": 1, "latency_s": 0.01}
+
+
+@pytest.mark.parametrize(
+    ("made", "options", "code"),
+    [
+        (run(record(**SAME)), [], 0),
+        (run(record(**SAME)), ["--require-baseline"], 0),
+        (run(record(graph_count=2, latency_s=0.01)), [], 1),
+        (run(record(graph_count=0, latency_s=0.01)), [], 0),
+        (run(record(status="oom")), [], 1),
+        (run(record(status="error")), [], 1),
+        (run(record(graph_count=1, latency_s=1.0)), [], 0),
+        (run(record(graph_count=1, latency_s=0.001)), ["--strict"], 3),
+        (run(record(graph_count=1, latency_s=0.001)), [], 0),
+        (run(record(latency_s=0.01)), [], 3),
+        (run(record(definition="d2", **SAME)), [], 3),
+        (run(record(**SAME), place=fingerprint(software={"torch": "9"})), [], 3),
+        (run(record(OTHER, **SAME)), [], 3),
+        (run(record(**SAME), record(OTHER, graph_count=1)), [], 0),
+        (run(record(**SAME), record(OTHER, graph_count=1)), ["--require-baseline"], 3),
+        (run(record(**SAME), place=fingerprint("cpu-other")), [], 0),
+        (run(record(**SAME), place=fingerprint("cpu-other")), ["--require-baseline"], 3),
+        (run(), [], 3),
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "markdown", "json"])
+def test_exit_code_of_compare_is_the_same_in_every_form(tool, tmp_path, stored_at, made, options, code, form):
+    answer = tool("compare", run_file(tmp_path, made), "--baselines", stored_at, "--format", form, *options)
+    assert (answer.code, answer.err) == (code, "")
+    if form == "json":
+        assert json.loads(answer.out)["exit_code"] == code
+
+
+def test_json_is_nothing_but_json(tool, tmp_path, stored_at):
+    made = run(record(graph_count=2, latency_s=1.0))
+    found = json.loads(tool("compare", run_file(tmp_path, made), "--baselines", stored_at, "--format", "json").out)
+    assert [(f["case"], f["metric"], f["verdict"], f["baseline"], f["value"]) for f in found["verdicts"]] == [
+        (CASE, "graph_count", "regressed", 1, 2),
+        (CASE, "latency_s", "suspect", 0.01, 1.0),
+        (CASE, "status", "unchanged", "ok", "ok"),
+    ]
+
+
+def test_text_has_the_table_the_sentences_and_the_next_command(tool, tmp_path, stored_at):
+    file = run_file(tmp_path, run(record(graph_count=2, latency_s=0.01), record(OTHER, graph_count=1)))
+    out = tool("compare", file, "--baselines", stored_at).out
+    assert out.index("regressed") < out.index("new ")
+    assert f"{CASE}: graph_count regressed: 1 -> 2" in out
+    assert f"python -m tools refresh {file}" in out
+
+
+def test_a_device_without_baseline_is_told_how_to_make_one(tool, tmp_path, stored_at):
+    file = run_file(tmp_path, run(record(**SAME), place=fingerprint("cpu-other")))
+    assert "cpu-other has no baseline: make one with" in tool("compare", file, "--baselines", stored_at).out
+
+
+@pytest.mark.parametrize("form", ["text", "markdown"])
+def test_markup_and_control_characters_in_a_case_stay_plain(tool, tmp_path, stored_at, form):
+    case = NASTY + "\x1b[2J\nfake line"
+    file = run_file(tmp_path, run(record(**SAME), record(case, "error", "said \x1b[31m\nred")))
+    answer = tool("compare", file, "--baselines", stored_at, "--format", form)
+    assert answer.code == 1
+    assert "\x1b" not in answer.out
+    assert not any(line.startswith(("fake", "red")) for line in answer.out.splitlines())
+    if form == "text":
+        assert NASTY in answer.out
+    else:
+        assert "<script>" not in answer.out
+
+
+# ---------------------------------------------------------------- what cannot be read
+
+
+@pytest.mark.parametrize("verb", ["compare", "report", "refresh"])
+@pytest.mark.parametrize("content", [None, b"", b"{", b"\x00\xff", b"[]", b'{"perf_ratchet": {}}', "folder"])
+def test_an_unusable_run_is_one_line_and_exit_2(tool, tmp_path, stored_at, verb, content):
+    file = tmp_path / "broken.json"
+    if content == "folder":
+        file.mkdir()
+    elif content is not None:
+        file.write_bytes(content)
+    answer = tool(verb, file, "--baselines", stored_at)
+    assert answer.code == 2
+    assert f"run file {file}: " in answer.complaint
+
+
+@pytest.mark.parametrize("verb", ["compare", "report", "refresh"])
+def test_an_unusable_baseline_is_one_line_and_exit_2(tool, tmp_path, stored_at, verb):
+    file = run_file(tmp_path, run(record(**SAME)))
+    edited(stored_at / SLUG / "attention.json", lambda document: document.update(schema_version=99))
+    answer = tool(verb, file, "--baselines", stored_at)
+    assert answer.code == 2
+    assert "found schema version 99" in answer.complaint
+
+
+@pytest.mark.parametrize("verb", ["compare", "report"])
+def test_a_missing_baseline_folder_is_exit_2(tool, tmp_path, verb):
+    answer = tool(verb, run_file(tmp_path, run(record())), "--baselines", tmp_path / "nowhere")
+    assert answer.code == 2
+    assert "no such folder" in answer.complaint
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["frobnicate"],
+        ["compare"],
+        ["compare", "RUN", "--format", "xml"],
+        ["compare", "RUN", "--frob"],
+        ["report", "RUN", "--view", "frob"],
+        ["refresh"],
+        ["refresh", "RUN", "-k", "["],
+    ],
+    ids=" ".join,
+)
+def test_usage_errors_are_exit_2_without_traceback(tool, tmp_path, arguments):
+    file = run_file(tmp_path, run(record(**SAME)))
+    answer = tool(*[str(file) if argument == "RUN" else argument for argument in arguments])
+    assert answer.code == 2
+    assert answer.err
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["compare", "--help"], ["report", "--help"], ["refresh", "--help"]])
+def test_help(tool, arguments):
+    answer = tool(*arguments)
+    assert (answer.code, answer.err) == (0, "")
+    assert "Usage" in answer.out
+
+
+# ---------------------------------------------------------------- report
+
+
+def test_report_shows_a_view_and_does_not_judge(tool, tmp_path, stored_at):
+    file = run_file(tmp_path, run(record(graph_count=2, latency_s=0.01)))
+    answer = tool("report", file, "--baselines", stored_at)
+    assert (answer.code, answer.err) == (0, "")
+    assert CASE in answer.out
+
+
+def test_report_writes_markdown(tool, tmp_path, stored_at):
+    params = {"method": "eager", "d_model": 64, "seq_len": 256, "direction": "forward"}
+    file = run_file(tmp_path, run(record(params=params, graph_count=1, latency_s=Metric(0.01, (0.01, 0.01)))))
+    page = tmp_path / "new" / "page.md"
+    answer = tool("report", file, "--baselines", stored_at, "--view", "attention", "--markdown", page)
+    assert (answer.code, answer.out, answer.err) == (0, "", "")
+    assert "| eager | 64 | 256 | OK | 10.000 | 0.000 |" in page.read_text()
+    assert "- 1 cases (1 ok); 3 metrics judged" in page.read_text()
+
+
+def test_report_that_cannot_be_written_is_exit_2(tool, tmp_path, stored_at):
+    file = run_file(tmp_path, run(record(**SAME)))
+    answer = tool("report", file, "--baselines", stored_at, "--markdown", file / "page.md")
+    assert answer.code == 2
+    assert "cannot be written" in answer.complaint
+
+
+# ---------------------------------------------------------------- refresh
+
+
+def test_refresh_makes_a_baseline_of_several_runs_that_compare_then_accepts(tool, tmp_path):
+    made = [run(record(graph_count=1, latency_s=seconds)) for seconds in STEADY]
+    runs = [run_file(tmp_path, one, f"{number}.json") for number, one in enumerate(made)]
+    answer = tool("refresh", *runs, "--baselines", tmp_path / "b")
+    assert (answer.code, answer.err) == (0, "")
+    assert f"{tmp_path / 'b' / SLUG / 'attention.json'} from 3 runs" in answer.out
+    assert read_baselines(tmp_path / "b", SLUG)["attention"].cases[CASE].metrics["latency_s"].values == STEADY
+    assert tool("compare", runs[0], "--baselines", tmp_path / "b", "--require-baseline").code == 0
+
+
+def test_refresh_refuses_worse_numbers_with_exit_1_until_a_reason_is_given(tool, tmp_path, stored_at):
+    file = run_file(tmp_path, run(record(graph_count=2, latency_s=0.01)))
+    before = (stored_at / SLUG / "attention.json").read_bytes()
+    answer = tool("refresh", file, "--baselines", stored_at)
+    assert answer.code == 1
+    assert "graph_count regressed: 1 -> 2" in answer.complaint
+    assert (stored_at / SLUG / "attention.json").read_bytes() == before
+    answer = tool("refresh", file, "--baselines", stored_at, "--reason", "two graphs now")
+    assert answer.code == 0
+    assert "graph_count regressed: 1 -> 2" in answer.out
+    assert read_baselines(stored_at, SLUG)["attention"].reason == "two graphs now"
+
+
+def test_refresh_refuses_an_error_with_exit_2(tool, tmp_path, stored_at):
+    answer = tool("refresh", run_file(tmp_path, run(record(status="error"))), "--baselines", stored_at)
+    assert answer.code == 2
+    assert "a wrong result is never stored" in answer.complaint
+
+
+def test_refresh_k_takes_only_the_cases_that_match(tool, tmp_path, stored_at):
+    file = run_file(tmp_path, run(record(graph_count=2, latency_s=0.01), record(OTHER, graph_count=7)))
+    answer = tool("refresh", file, "--baselines", stored_at, "-k", "compiled/.*forward$")
+    assert answer.code == 0
+    cases = read_baselines(stored_at, SLUG)["attention"].cases
+    assert cases[CASE].metrics["graph_count"].values == (1,)
+    assert cases[OTHER].metrics["graph_count"].values == (7,)
+    assert tool("refresh", file, "--baselines", stored_at, "-k", "no such case").code == 2
+
+
+# ---------------------------------------------------------------- the real command
+
+
+def command(*arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-m", "tools", *map(str, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+@pytest.mark.parametrize(("count", "code"), [(1, 0), (2, 1)])
+def test_the_real_command_exits_as_main_does(tmp_path, stored_at, count, code):
+    file = run_file(tmp_path, run(record(graph_count=count, latency_s=0.01)))
+    done = command("compare", file, "--baselines", stored_at, "--format", "json")
+    assert (done.returncode, done.stderr) == (code, "")
+    assert json.loads(done.stdout)["exit_code"] == code
+
+
+def test_the_real_command_tells_unusable_input_in_one_line(tmp_path):
+    done = command("compare", tmp_path / "none.json")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+
+
+def test_the_real_command_prints_where_only_ascii_can_be_printed(tmp_path, stored_at):
+    """A crash of the printing would exit 1, which means regressed."""
+    file = run_file(tmp_path, run(record(**SAME), record(OTHER, "unsupported", "µ – …")))
+    done = command("compare", file, "--baselines", stored_at, env={"PYTHONIOENCODING": "ascii", "PATH": ""})
+    assert (done.returncode, done.stderr) == (0, "")
+    assert CASE in done.stdout

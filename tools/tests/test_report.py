@@ -1,0 +1,139 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from tools import report
+from tools.compare import Finding, Verdict, judge_run
+from tools.records import Effort
+from tools.tables import Table, printable
+from tools.tests.samples import CASE, NASTY, OTHER, SLUG, baseline, full_baseline, full_run, record, run, stored
+from tools.tests.test_tables import HOSTILE, rendered_cells
+
+RUN = Path("runs/now.json")
+
+
+def findings(*verdicts):
+    return [Finding(CASE, "latency_s", verdict, "because") for verdict in verdicts]
+
+
+def steps(*verdicts, has_baseline=True):
+    return " / ".join(report.next_steps(run(record()), findings(*verdicts), RUN, has_baseline))
+
+
+def test_counts_of_statuses_and_verdicts():
+    judged = judge_run(full_run(), {"attention": full_baseline()})
+    assert report.counts(full_run(), judged) == (
+        "4 cases (2 ok, 1 oom, 1 unsupported); 13 metrics judged: 4 new, 8 unchanged, 1 inconclusive"
+    )
+
+
+def test_an_empty_run_says_so():
+    assert report.counts(run(), []) == "0 cases (none measured); 0 metrics judged: none"
+
+
+def test_effort_says_where_the_time_went_longest_first():
+    made = dataclasses.replace(run(), effort=Effort(20.0, {"build": 5.0, "time": 10.0, "warm": 1.0}))
+    assert report.effort(made) == "20 s wall, 55% of it measured or warmed work (time 50%, build 25%, warm 5%)"
+    assert report.effort(dataclasses.replace(run(), effort=Effort(0.0, {"time": 1.0}))).startswith("0 s wall, 0%")
+
+
+@pytest.mark.parametrize("verdict", [Verdict.NEW, Verdict.IMPROVED])
+def test_new_and_improved_name_the_command_that_stores_them(verdict):
+    assert "python -m tools refresh runs/now.json" in steps(verdict)
+    assert "refresh RUN" in report.next_steps(run(), findings(verdict), None, True)[0]
+
+
+@pytest.mark.parametrize("verdict", [Verdict.MISSING, Verdict.INCOMPARABLE])
+def test_missing_and_incomparable_name_the_command_that_accepts_them(verdict):
+    assert 'refresh.sh --runs 3 --reason "..."' in steps(verdict)
+
+
+def test_suspects_name_what_decides_them():
+    assert "measure base and head side by side" in steps(Verdict.SUSPECT)
+
+
+def test_a_device_without_baseline_says_how_to_make_one():
+    told = steps(Verdict.NEW, has_baseline=False)
+    assert f"{SLUG} has no baseline: make one with" in told
+    assert "python -m tools refresh" not in told
+
+
+@pytest.mark.parametrize("verdicts", [(), (Verdict.UNCHANGED,), (Verdict.INCONCLUSIVE,), (Verdict.REGRESSED,)])
+def test_other_verdicts_ask_for_no_command(verdicts):
+    assert steps(*verdicts) == ""
+
+
+def test_summary_is_counts_effort_and_next_steps():
+    made = run(record())
+    found = findings(Verdict.NEW)
+    assert report.summary(made, found, RUN, True) == [
+        report.counts(made, found),
+        report.effort(made),
+        *report.next_steps(made, found, RUN, True),
+    ]
+
+
+def test_what_asks_for_attention_is_explained_in_full():
+    told = report.explained(findings(*Verdict))
+    assert told == [
+        f"{CASE}: latency_s {word}: because" for word in ("regressed", "missing", "incomparable", "suspect")
+    ]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_markdown_keeps_every_sentence_one_plain_line(text):
+    page = report.markdown(Table("t", ("c",), (("x",),)), [f"s {text}", "second"])
+    assert rendered_cells(page)[3:] == [printable(f"s {text}"), "second"]
+
+
+def test_json_holds_every_finding_and_the_exit_code():
+    base = baseline({NASTY: stored(graph_count=1), OTHER: stored()})
+    made = run(record(NASTY, graph_count=2), known={"attention": (NASTY, OTHER)})
+    document = json.loads(report.to_json(judge_run(made, {"attention": base}), 1))
+    assert document.keys() == {"verdicts", "exit_code"}
+    assert document["exit_code"] == 1
+    assert document["verdicts"] == [
+        {
+            "case": NASTY,
+            "metric": "graph_count",
+            "verdict": "regressed",
+            "reason": "1 -> 2",
+            "baseline": 1,
+            "value": 2,
+            "change": 1.0,
+            "low": None,
+            "high": None,
+        },
+        {
+            "case": NASTY,
+            "metric": "status",
+            "verdict": "unchanged",
+            "reason": "same status",
+            "baseline": "ok",
+            "value": "ok",
+            "change": None,
+            "low": None,
+            "high": None,
+        },
+    ]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_json_is_plain_ascii_lines_whatever_a_case_is_called(text):
+    out = report.to_json([Finding(text, "status", Verdict.NEW, text)], 0)
+    assert out.isascii()
+    assert all(line.isprintable() for line in out.splitlines())
+    assert json.loads(out)["verdicts"][0]["case"] == text
+
+
+@pytest.mark.parametrize("value", [5e-324, 1e-300, 2.0**64])
+def test_json_has_no_number_that_json_lacks(value):
+    base = baseline({CASE: stored(latency_s=(1e-300, 1.0, 1e19), graph_count=5e-324)})
+    judged = judge_run(run(record(latency_s=value, graph_count=value)), {"attention": base})
+
+    def refuse(constant):
+        pytest.fail(f"{constant} is no JSON")
+
+    json.loads(report.to_json(judged, 0), parse_constant=refuse)
