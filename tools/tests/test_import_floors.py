@@ -1,4 +1,4 @@
-"""Imports go down only: perf_tests and conftest, fixtures/plugin, measuring, material; beside them tools, torch-free."""
+"""Imports go down only: perf_tests, conftest, fixtures/plugin, measuring, material; beside them tools, torch-free."""
 
 import ast
 import subprocess
