@@ -201,6 +201,18 @@ def test_a_steady_time_is_unchanged():
     assert verdict("latency_s", 0.0104, *steady) is SUSPECT
 
 
+@pytest.mark.parametrize(("slower", "expected"), [(1.12, INCONCLUSIVE), (1.16, SUSPECT)])
+def test_a_noisy_time_is_suspect_where_chance_ends(slower, expected):
+    """Processes 5 % apart in the logarithm: chance alone reaches 2.228 x 0.05 x sqrt(4/3), that is 13.7 %."""
+    noisy = (0.01 * math.exp(-0.05), 0.01, 0.01 * math.exp(0.05))
+    assert verdict("latency_s", 0.01 * slower, *noisy) is expected
+
+
+def test_a_neighbour_with_a_time_of_zero_does_not_disturb():
+    base = baseline({CASE: stored(latency_s=STEADY), OTHER: stored(latency_s=(0.0, 0.0, 0.0))})
+    assert judge_record(record(latency_s=0.1), base, fingerprint())[1].verdict is SUSPECT
+
+
 def test_a_faster_time_is_no_verdict_of_a_stored_number():
     assert verdict("latency_s", 0.001, *STEADY) is INCONCLUSIVE
 
@@ -343,6 +355,7 @@ def test_incomparable_names_the_versions_and_the_ways_out():
 def test_many_differences_are_counted_not_listed():
     elsewhere = fingerprint(software={f"lib{n}": "1" for n in range(9)})
     [_, finding] = judge_record(record(graph_count=1), baseline({CASE: stored(graph_count=1)}), elsewhere)
+    assert finding.reason.count("software.") == 4
     assert "and 7 more" in finding.reason
 
 
@@ -356,6 +369,11 @@ def test_another_machine_of_the_kind_leaves_times_undecided_and_passes():
 
 
 # ---------------------------------------------------------------- absence
+
+
+def test_a_time_on_another_machine_with_other_software_is_incomparable():
+    elsewhere = fingerprint(machine={"id": "other"}, software={"torch": "9"})
+    assert verdict("latency_s", 0.01, *STEADY, place=elsewhere) is INCOMPARABLE
 
 
 def test_a_redefined_case_is_incomparable_and_judged_no_further():

@@ -1,6 +1,7 @@
 import errno
 import json
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -213,13 +214,15 @@ def test_checking_a_place_leaves_no_file_there(tmp_path):
     assert list((tmp_path / "runs").iterdir()) == []
 
 
-def test_a_full_disk_is_noticed_before_the_work(tmp_path, monkeypatch):
-    def full(**_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(files.tempfile, "TemporaryFile", full)
-    with pytest.raises(UnusableFile, match="No space left on device"):
-        check_writable(tmp_path / "run.json")
+def test_a_place_that_takes_no_bytes_is_noticed_before_the_work(tmp_path):
+    """A file can be opened on a full disk; a limit on the size of files stands for one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(UnusableFile, match="cannot be written"):
+            check_writable(tmp_path / "run.json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def holder(folder):
@@ -232,7 +235,11 @@ def holder(folder):
     )
 
 
-def test_a_second_process_is_refused_at_once_and_served_after_the_first(tmp_path):
+def test_a_second_process_is_refused_at_once_and_served_after_the_first(tmp_path, monkeypatch):
+    def waited(_):
+        pytest.fail("waited for the lock instead of refusing")
+
+    monkeypatch.setattr("time.sleep", waited)
     with holder(tmp_path) as first:
         assert first.stdout.readline() == "held\n"
         with pytest.raises(UnusableFile, match="another process is writing there") as refused, exclusive(tmp_path, "b"):

@@ -1,6 +1,6 @@
 import pytest
 
-from tools.records import UNITS, BadRecord, Effort, digest, unit_suffix
+from tools.records import LARGEST, UNITS, BadRecord, Effort, Metric, digest, unit_suffix
 from tools.tests.samples import CASE, fingerprint, record
 
 
@@ -42,6 +42,17 @@ def test_only_ok_carries_metrics(status):
     with pytest.raises(BadRecord, match=f"'{CASE}': status {status} carries metrics"):
         record(status=status, latency_s=1.0)
     assert record(status=status).metrics == {}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), float("-inf"), 1e300, 10**400, -(10**400), LARGEST + 1])
+def test_a_metric_refuses_what_was_never_measured(value):
+    with pytest.raises(BadRecord, match="not finite"):
+        Metric(value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 0.5, 5e-324, LARGEST, -float(LARGEST)])
+def test_a_metric_takes_any_other_number(value):
+    assert Metric(value).value == value
 
 
 def test_the_path_of_a_case_is_its_first_part():
