@@ -135,6 +135,8 @@ def main() -> None:
         fail(error, 1)
     except (UnusableFile, Refused, BadRecord) as error:
         fail(error, 2)
+    except Exception as error:  # a bug of ours must not end in 1, which says regressed
+        fail(RuntimeError(f"internal error, please report it: {type(error).__name__}: {error}"), 3)
 
 
 def fail(error: Exception, code: int) -> None:

@@ -6,10 +6,11 @@ Format history:
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from tools.files import UnusableFile, read_json, validate, write_atomically
+from tools.files import UnusableFile, read_json, validate, write_all_atomically
 from tools.records import Fingerprint, Status, check_size, unit_suffix
 
 SCHEMA_VERSION = 1
@@ -86,11 +87,11 @@ def read_baselines(root: Path, slug: str) -> dict[str, Baseline]:
     return {file.stem: read_baseline(file, slug) for file in sorted((root / slug).glob("*.json"))}
 
 
-def write_baseline(root: Path, baseline: Baseline) -> Path:
-    """Atomically write one path's file, keys sorted and numbers short, so that diffs stay small."""
-    file = baseline_file(root, baseline.fingerprint.slug, baseline.path)
-    write_atomically(file, to_text(baseline), "baseline")
-    return file
+def write_baselines(root: Path, baselines: Sequence[Baseline]) -> list[Path]:
+    """Write one file a path, all of them or none, keys sorted and numbers short, so that diffs stay small."""
+    texts = {baseline_file(root, each.fingerprint.slug, each.path): to_text(each) for each in baselines}
+    write_all_atomically(texts, "baseline")
+    return list(texts)
 
 
 def to_text(baseline: Baseline) -> str:

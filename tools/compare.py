@@ -35,6 +35,10 @@ SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
 RED_FAMILY_ALPHA = 0.005
 SCREEN_ALPHA = 0.025
 
+# Times taken while others used more of the machine than this decide nothing. A busy second core of two (50 %) moved
+# speed-ups by up to 29 % and times by up to 3 x between runs of the same code; an idle machine shows under 2 %.
+LARGEST_DISTURBANCE = 0.05
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -132,9 +136,18 @@ def judge_metric(
         verdict, reason, bounds = *judge_exact(metric.value, statistics.median(values), policy), None
     elif policy.rule is Rule.ERROR:
         verdict, reason, bounds = *judge_error(metric, statistics.median(values), policy), None
+    elif disturbance(record) > LARGEST_DISTURBANCE:
+        told = f"other processes used {disturbance(record):.0%} of the machine while this was timed"
+        verdict, reason, bounds = Verdict.INCONCLUSIVE, told, None
     else:
-        verdict, reason, bounds = judge_spread(metric.value, values, family(baseline, name), policy)
+        verdict, reason, bounds = judge_spread(metric.value, values, neighbours(baseline, record.case, name), policy)
     return measured(record.case, name, verdict, reason, metric.value, values, bounds)
+
+
+def disturbance(record: Record) -> float:
+    """Share of the machine that others used during the timed rounds; 0 where it was not recorded."""
+    found = record.metrics.get("foreign_load_share")
+    return found.value if found else 0.0
 
 
 def measured(
@@ -146,7 +159,7 @@ def measured(
     values: Sequence[Number],
     bounds: spread.Interval | None,
 ) -> Finding:
-    middle = statistics.median(values)
+    middle = spread.centre(values) if bounds else statistics.median(values)
     change = finite(value / middle - 1) if middle else None
     low, high = (finite(spread.relative(bounds.low)), finite(spread.relative(bounds.high))) if bounds else (None, None)
     return Finding(case, name, verdict, reason, middle, value, change, low, high)
@@ -186,54 +199,51 @@ def judge_error(metric: Metric, base: Number, policy: Policy) -> tuple[Verdict, 
 
 
 def judge_spread(
-    value: Number, values: Sequence[Number], kin: Sequence[Sequence[Number]], policy: Policy
+    value: Number, values: Sequence[Number], others: Sequence[Sequence[Number]], policy: Policy
 ) -> tuple[Verdict, str, spread.Interval | None]:
-    """A noisy number against the processes of its baseline; `kin` are all noisy metrics of the path, itself included.
+    """A noisy number against the processes of its baseline; `others` are the other noisy metrics of the path.
 
     Red only beyond the path's share of RED_FAMILY_ALPHA and beyond the margin, and only under the rule SPREAD.
     """
     if len(values) < spread.LEAST_PROCESSES:
-        return (
-            Verdict.INCONCLUSIVE,
-            f"the baseline holds {len(values)} process, expected {spread.LEAST_PROCESSES}",
-            None,
-        )
+        told = f"the baseline holds {len(values)} process, expected {spread.LEAST_PROCESSES}"
+        return Verdict.INCONCLUSIVE, told, None
     if min(value, *values) <= 0:
         return Verdict.INCOMPARABLE, "a time or ratio that is not positive; refresh the baseline", None
-    typical = spread.typical_sd(kin)
-    wide = spread.interval(value, values, typical, RED_FAMILY_ALPHA / max(1, len(kin)))
-    screen = spread.interval(value, values, typical, SCREEN_ALPHA)
-    worse = -1 if policy.higher_is_better else 1
-    gap, size = worse * wide.log_ratio, math.log1p(policy.margin)
+    before = spread.prior(others)
+    red = spread.interval(value, values, before, RED_FAMILY_ALPHA / (1 + len(others)))
+    screen = spread.interval(value, values, before, SCREEN_ALPHA)
+    return *spread_verdict(red, screen, policy, times(value, values)), screen
+
+
+def spread_verdict(red: spread.Interval, screen: spread.Interval, policy: Policy, change: str) -> tuple[Verdict, str]:
+    worse = -red.log_ratio if policy.higher_is_better else red.log_ratio
+    margin, may_decide = math.log1p(policy.margin), policy.rule is Rule.SPREAD
     visible = f"a change under {spread.relative(screen.half_width):.0%} would not show"
-    if gap - wide.half_width > size and policy.rule is Rule.SPREAD:
-        return (
-            Verdict.REGRESSED,
-            f"{times(value, values)}; the spread explains {spread.relative(wide.half_width):.0%}",
-            screen,
-        )
-    if gap > max(screen.half_width, size):
-        return Verdict.SUSPECT, f"{times(value, values)}; {visible}; an A/B decides", screen
-    if -gap - wide.half_width > size and policy.rule is Rule.SPREAD:
-        return Verdict.IMPROVED, times(value, values), screen
-    if abs(screen.log_ratio) + screen.half_width < size:
-        return Verdict.UNCHANGED, visible, screen
-    return Verdict.INCONCLUSIVE, visible, screen
+    if may_decide and worse - red.half_width > margin:
+        return Verdict.REGRESSED, f"{change}; chance explains {spread.relative(red.half_width):.0%}"
+    if worse > max(screen.half_width, margin):
+        return Verdict.SUSPECT, f"{change}; {visible}; an A/B decides"
+    if may_decide and -worse - red.half_width > margin:
+        return Verdict.IMPROVED, change
+    if abs(worse) + screen.half_width < margin:
+        return Verdict.UNCHANGED, visible
+    return Verdict.INCONCLUSIVE, visible
 
 
 def times(value: Number, values: Sequence[Number]) -> str:
-    base = statistics.median(values)
+    base = spread.centre(values)
     return f"{base:.4g} -> {value:.4g} ({value / base - 1:+.1%})"
 
 
-def family(baseline: Baseline, name: str) -> list[Sequence[Number]]:
-    """The stored values of every metric of the path that is judged by the same rule as `name`."""
+def neighbours(baseline: Baseline, case: str, name: str) -> list[Sequence[Number]]:
+    """The stored values of the path's other metrics that are judged by the same rule as `name` of `case`."""
     rule = policy_of(name).rule
     return [
         stored.values
-        for case in baseline.cases.values()
-        for metric, stored in case.metrics.items()
-        if policy_of(metric).rule is rule and min(stored.values) > 0
+        for other, found in baseline.cases.items()
+        for metric, stored in found.metrics.items()
+        if (other, metric) != (case, name) and policy_of(metric).rule is rule and min(stored.values) > 0
     ]
 
 

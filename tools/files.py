@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -26,11 +26,11 @@ def read_json(path: Path, what: str) -> Any:
             f"{what} {path}: cannot be read ({reason(error)}); give an existing, readable file"
         ) from error
     if not text.strip():
-        raise UnusableFile(f"{what} {path}: found an empty file, expected JSON; make it anew")
+        raise UnusableFile(f"{what} {path}: found an empty file, expected JSON; {remedy(what)}")
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UnusableFile(f"{what} {path}: not JSON, cut off or damaged ({error}); make it anew") from error
+        raise UnusableFile(f"{what} {path}: not JSON, cut off or damaged ({error}); {remedy(what)}") from error
 
 
 def validate(document: Any, model: type[T], path: Path, what: str, version: int) -> T:
@@ -38,25 +38,23 @@ def validate(document: Any, model: type[T], path: Path, what: str, version: int)
     found = document.get("schema_version") if isinstance(document, dict) else None
     if found != version:
         raise UnusableFile(
-            f"{what} {path}: found schema version {found!r}, expected {version}; {version_advice(found, version)}"
+            f"{what} {path}: found schema version {found!r}, expected {version}; {version_advice(found, version, what)}"
         )
     try:
         return TypeAdapter(model).validate_json(json.dumps(document), strict=True)
     except (ValidationError, ValueError, RecursionError) as error:
-        raise UnusableFile(f"{what} {path}: {first_problem(error)}; make it anew instead of editing it") from error
+        raise UnusableFile(f"{what} {path}: {first_problem(error)}; {remedy(what)}") from error
 
 
-def version_advice(found: Any, version: int) -> str:
+def version_advice(found: Any, version: int, what: str) -> str:
     newer = isinstance(found, int) and found > version
-    return (
-        "it was written by a newer perf-ratchet: update this checkout"
-        if newer
-        else f"it is no such file: make a {what_makes(version)}"
-    )
+    return "it was written by a newer perf-ratchet: update this checkout" if newer else remedy(what)
 
 
-def what_makes(version: int) -> str:
-    return f"new one with this checkout (schema {version})"
+def remedy(what: str) -> str:
+    """How a file that cannot be used is replaced; editing it is never the answer."""
+    how = "delete it, then bash ci/refresh.sh" if what == "baseline" else "bash ci/perf.sh"
+    return f"make it anew: {how}"
 
 
 def first_problem(error: Exception) -> str:
@@ -68,24 +66,44 @@ def first_problem(error: Exception) -> str:
 
 
 def write_atomically(path: Path, text: str, what: str) -> None:
-    """Write all of `text` or nothing: a temporary file beside `path`, flushed to disk, then renamed over it."""
+    """Write all of `text` or nothing. Raises UnusableFile."""
+    write_all_atomically({path: text}, what)
+
+
+def write_all_atomically(texts: Mapping[Path, str], what: str) -> None:
+    """Write every text to a temporary file beside its place, flushed to disk; only then rename them all into place."""
+    staged: dict[Path, str] = {}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    except OSError as error:
-        raise UnusableFile(unwritable(path, what, error)) from error
+        for path, text in texts.items():
+            try:
+                staged[path] = stage(path, text)
+            except OSError as error:
+                raise UnusableFile(unwritable(path, what, error)) from error
+        for path, name in staged.items():
+            try:
+                os.replace(name, path)
+            except OSError as error:
+                raise UnusableFile(unwritable(path, what, error)) from error
+    finally:
+        for name in staged.values():
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+
+
+def stage(path: Path, text: str) -> str:
+    """Name of a complete file beside `path`; none is left when it cannot be completed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(name, 0o644)
-        os.replace(name, path)
-    except OSError as error:
-        raise UnusableFile(unwritable(path, what, error)) from error
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
+    except OSError:
+        os.unlink(name)
+        raise
+    return name
 
 
 def check_writable(path: Path) -> None:

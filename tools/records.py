@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -102,6 +103,12 @@ class Fingerprint:
     device: dict[str, str]
     machine: dict[str, str]
     soft: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", self.slug):
+            raise BadRecord(
+                f"device slug {self.slug!r}: expected small letters, digits and single dashes: it is a folder"
+            )
 
     @property
     def hash(self) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.baselines import SCHEMA_VERSION, Baseline, Stored, StoredCase, baseline_file, read_baselines, write_baseline
+from tools.baselines import SCHEMA_VERSION, Baseline, Stored, StoredCase, baseline_file, read_baselines, write_baselines
 from tools.compare import SEVERITY, Finding, Verdict, judge_record, judge_run, judged
 from tools.files import exclusive
 from tools.records import Fingerprint, Record, Run
@@ -51,7 +51,7 @@ def refresh(
         refuse_worse(changes, reason)
         for path in paths:
             refuse_failing_itself(runs, chosen, new[path])
-        written = [write_baseline(root, new[path]) for path in paths]
+        written = write_baselines(root, [new[path] for path in paths])
         for path in gone:
             baseline_file(root, fingerprint.slug, path).unlink()
         return Refreshed(tuple(written), tuple(changes))
@@ -60,6 +60,8 @@ def refresh(
 def common_fingerprint(runs: Sequence[Run]) -> Fingerprint:
     if not runs:
         raise Refused("no run given, expected at least one; make some with ci/perf.sh")
+    if len({(run.created_utc, run.effort.wall_s) for run in runs}) < len(runs):
+        raise Refused("the same run is given twice; a spread needs processes of their own")
     first = runs[0].fingerprint
     for run in runs[1:]:
         found = run.fingerprint.differences(first, ("software", "device"))
@@ -94,6 +96,9 @@ def refuse_unfit(case: str, records: Sequence[Record], runs: int) -> None:
             raise Refused(f"{case}: status error ({record.reason}); a wrong result is never stored: mend it first")
         if (record.status, record.definition) != (records[0].status, records[0].definition):
             raise Refused(f"{case}: {records[0].status} in one run and {record.status} in another; find out why first")
+        odd = set(judged(record.metrics)) ^ set(judged(records[0].metrics))
+        if odd:
+            raise Refused(f"{case}: metric {min(odd)} is in some runs only; find out why first")
 
 
 def fresh(
@@ -121,7 +126,7 @@ def commits(runs: Sequence[Run]) -> str:
 
 
 def stored_case(records: Sequence[Record]) -> StoredCase:
-    names = sorted(set.intersection(*(set(judged(record.metrics)) for record in records)))
+    names = judged(records[0].metrics)  # the same in all records: refuse_unfit has seen to it
     metrics = {name: stored_metric([record.metrics[name].value for record in records]) for name in names}
     return StoredCase(records[0].definition, records[0].status, records[0].reason, metrics)
 
@@ -176,7 +181,7 @@ def differences(runs: Sequence[Run], chosen: dict[str, list[Record]], old: dict[
 
 def refuse_worse(changes: Sequence[Finding], reason: str) -> None:
     worse = [finding for finding in changes if finding.verdict in SERIOUS]
-    if worse and not reason:
+    if worse and not reason.strip():
         more = f" (and {len(worse) - 1} more)" if len(worse) > 1 else ""
         raise Worse(f'{worse[0].sentence()}{more}; if it is meant, say why: --reason "..."')
 

@@ -1,7 +1,7 @@
 """How far a fresh process may lie from the processes of a baseline before chance no longer explains it.
 
 The unit of replication is the process, not the round. The spread of one case over three processes is a poor
-estimate, so it is pooled with the median spread of its neighbours (weight PRIOR_WEIGHT, as if they were eight more
+estimate, so it is pooled with the mean variance of its neighbours (as if they were up to PRIOR_WEIGHT more
 observations), then used in a t prediction interval for one more process.
 """
 
@@ -43,20 +43,40 @@ def log_sd(values: Sequence[float]) -> float:
     return statistics.stdev(math.log(value) for value in values) if len(values) > 1 else 0.0
 
 
-def typical_sd(families: Iterable[Sequence[float]]) -> float:
-    """Median spread over the cases of a baseline that hold more than one process."""
-    spreads = [log_sd(values) for values in families if len(values) > 1]
-    return statistics.median(spreads) if spreads else 0.0
+def centre(values: Sequence[float]) -> float:
+    """Geometric mean: the centre that the prediction interval is made for."""
+    return math.exp(statistics.fmean(math.log(value) for value in values))
 
 
-def pooled_sd(values: Sequence[float], neighbours_sd: float) -> float:
+@dataclass(frozen=True)
+class Prior:
+    """What the neighbours of a case say of its spread: their pooled spread, and how many observations that is worth.
+
+    Never more than the neighbours have, so that a path with one case leans on nothing but itself.
+    """
+
+    sd: float
+    weight: int
+
+
+def prior(neighbours: Iterable[Sequence[float]]) -> Prior:
+    """From the stored values of the other cases of a path; those with a single process say nothing."""
+    told = [values for values in neighbours if len(values) > 1]
+    if not told:
+        return Prior(0.0, 0)
+    # Mean variance, not median spread: a few cases run at one of two speeds, and which they are shows only by chance.
+    pooled = math.sqrt(statistics.fmean(log_sd(values) ** 2 for values in told))
+    return Prior(pooled, min(PRIOR_WEIGHT, sum(len(values) - 1 for values in told)))
+
+
+def pooled_sd(values: Sequence[float], before: Prior) -> float:
     degrees = len(values) - 1
-    variance = (PRIOR_WEIGHT * neighbours_sd**2 + degrees * log_sd(values) ** 2) / (PRIOR_WEIGHT + degrees)
+    variance = (before.weight * before.sd**2 + degrees * log_sd(values) ** 2) / (before.weight + degrees)
     return max(math.sqrt(variance), FLOOR_SD)
 
 
-def interval(value: float, values: Sequence[float], neighbours_sd: float, one_sided_alpha: float) -> Interval:
-    """Interval of ln(value / median of values) for one more process. All values > 0, LEAST_PROCESSES or more."""
-    spread = pooled_sd(values, neighbours_sd) * math.sqrt(1 + 1 / len(values))
-    quantile = float(student_t.ppf(1 - one_sided_alpha, PRIOR_WEIGHT + len(values) - 1))
-    return Interval(math.log(value) - math.log(statistics.median(values)), quantile * spread)
+def interval(value: float, values: Sequence[float], before: Prior, one_sided_alpha: float) -> Interval:
+    """Interval of ln(value / centre of values) for one more process. All values > 0, LEAST_PROCESSES or more."""
+    spread = pooled_sd(values, before) * math.sqrt(1 + 1 / len(values))
+    quantile = float(student_t.ppf(1 - one_sided_alpha, before.weight + len(values) - 1))
+    return Interval(math.log(value) - math.log(centre(values)), quantile * spread)

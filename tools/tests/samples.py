@@ -1,6 +1,7 @@
 """Valid objects to start a test from. A test changes the one thing that it is about."""
 
 import json
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,13 @@ def record(
     return Record(case, definition, status, reason, params or {}, metrics)
 
 
+# Every run has a moment of its own, as two processes do.
+MOMENTS = (
+    f"2026-11-21T{hour:02}:{minute:02}:{second:02}+00:00"
+    for hour, minute, second in product(range(24), range(60), range(60))
+)
+
+
 def run(
     *records: Record,
     place: Fingerprint | None = None,
@@ -58,7 +66,7 @@ def run(
     knew = {path: tuple(case for case in ids if case.partition("/")[0] == path) for path in paths}
     return Run(
         runs.SCHEMA_VERSION,
-        "2026-11-21T06:00:00+00:00",
+        next(MOMENTS),
         commit,
         dirty,
         "standard",

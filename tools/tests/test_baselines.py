@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from tools.baselines import SCHEMA_VERSION, read_baseline, read_baselines, to_text, write_baseline
+from tools.baselines import SCHEMA_VERSION, read_baseline, read_baselines, to_text, write_baselines
 from tools.compare import exit_code, judge_run
 from tools.files import UnusableFile
 from tools.report import to_json
@@ -15,7 +15,7 @@ from tools.views import VIEWS
 
 @pytest.fixture
 def file(tmp_path):
-    return write_baseline(tmp_path, full_baseline())
+    return write_baselines(tmp_path, [full_baseline()])[0]
 
 
 def test_a_baseline_lies_under_its_device_and_path_and_is_read_as_written(tmp_path, file):
@@ -25,13 +25,13 @@ def test_a_baseline_lies_under_its_device_and_path_and_is_read_as_written(tmp_pa
 
 def test_write_read_write_gives_the_same_bytes(tmp_path, file):
     first = file.read_bytes()
-    write_baseline(tmp_path, read_baseline(file, SLUG))
+    write_baselines(tmp_path, [read_baseline(file, SLUG)])
     assert file.read_bytes() == first
 
 
 @pytest.mark.parametrize("cases", [{}, {CASE: stored("oom", "too large")}])
 def test_a_baseline_without_numbers_survives_the_round_trip(tmp_path, cases):
-    file = write_baseline(tmp_path, baseline(cases))
+    file = write_baselines(tmp_path, [baseline(cases)])[0]
     assert read_baseline(file, SLUG) == baseline(cases)
 
 
@@ -66,11 +66,11 @@ def test_a_metric_is_one_line_of_the_diff():
 
 def test_what_only_explains_is_not_stored(tmp_path):
     noisy = baseline({CASE: stored(graph_count=1)}, place=fingerprint(soft={"load": "3.7"}))
-    assert read_baseline(write_baseline(tmp_path, noisy), SLUG).fingerprint.soft == {}
+    assert read_baseline(write_baselines(tmp_path, [noisy])[0], SLUG).fingerprint.soft == {}
 
 
 def test_a_device_without_folder_has_no_baselines(tmp_path):
-    write_baseline(tmp_path, full_baseline())
+    write_baselines(tmp_path, [full_baseline()])[0]
     assert read_baselines(tmp_path, "cpu-other") == {}
 
 
@@ -91,7 +91,7 @@ def in_case(edit):
     [
         (lambda d: [d], "found schema version None"),
         (lambda d: d.update(schema_version=SCHEMA_VERSION + 1), "update this checkout"),
-        (lambda d: d.update(schema_version=SCHEMA_VERSION - 1), "make a new one with this checkout"),
+        (lambda d: d.update(schema_version=SCHEMA_VERSION - 1), "make it anew"),
         (lambda d: d.pop("processes"), "at 'processes': "),
         (lambda d: d.update(processes="3"), "at 'processes': "),
         (lambda d: d.update(note="x"), "at 'note': "),

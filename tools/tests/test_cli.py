@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.__main__ import main
-from tools.baselines import read_baselines, write_baseline
+from tools.baselines import read_baselines, write_baselines
 from tools.records import Metric
 from tools.tests.samples import CASE, NASTY, OTHER, SLUG, baseline, edited, fingerprint, record, run, run_file, stored
 
@@ -48,7 +48,7 @@ def tool(monkeypatch, capsys):
 @pytest.fixture
 def stored_at(tmp_path):
     """A folder of baselines: one case with a count and a time, three processes."""
-    write_baseline(tmp_path / "b", baseline({CASE: stored(graph_count=1, latency_s=STEADY)}))
+    write_baselines(tmp_path / "b", [baseline({CASE: stored(graph_count=1, latency_s=STEADY)})])
     return tmp_path / "b"
 
 
@@ -91,7 +91,7 @@ def test_json_is_nothing_but_json(tool, tmp_path, stored_at):
     found = json.loads(tool("compare", run_file(tmp_path, made), "--baselines", stored_at, "--format", "json").out)
     assert [(f["case"], f["metric"], f["verdict"], f["baseline"], f["value"]) for f in found["verdicts"]] == [
         (CASE, "graph_count", "regressed", 1, 2),
-        (CASE, "latency_s", "suspect", 0.01, 1.0),
+        (CASE, "latency_s", "suspect", pytest.approx(0.01, rel=1e-3), 1.0),
         (CASE, "status", "unchanged", "ok", "ok"),
     ]
 
@@ -285,3 +285,15 @@ def test_the_real_command_prints_where_only_ascii_can_be_printed(tmp_path, store
     done = command("compare", file, "--baselines", stored_at, env={"PYTHONIOENCODING": "ascii", "PATH": ""})
     assert (done.returncode, done.stderr) == (0, "")
     assert CASE in done.stdout
+
+
+def test_a_bug_of_ours_does_not_say_regressed(tool, tmp_path, monkeypatch):
+    def broken(*_):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("tools.__main__.judge_run", broken)
+    file = run_file(tmp_path, run(record(latency_s=0.01)))
+    (tmp_path / "b").mkdir()
+    answer = tool("compare", file, "--baselines", tmp_path / "b")
+    assert answer.code == 3
+    assert "internal error, please report it: ZeroDivisionError: planted" in answer.complaint

@@ -112,7 +112,7 @@ def test_a_document_broken_by_hand_names_the_first_wrong_field(change, found):
     with pytest.raises(UnusableFile) as refused:
         validate(document, Sheet, Path("s.json"), "sheet", 3)
     assert sentence(refused).startswith(f"sheet s.json: {found}")
-    assert sentence(refused).endswith("make it anew instead of editing it")
+    assert sentence(refused).endswith("make it anew: bash ci/perf.sh")
 
 
 def test_a_missing_field_is_named():
@@ -134,10 +134,10 @@ def test_a_document_too_deep_for_its_model_is_refused():
     ("version", "advice"),
     [
         (4, "written by a newer perf-ratchet: update this checkout"),
-        (2, "make a new one with this checkout (schema 3)"),
-        (None, "make a new one with this checkout (schema 3)"),
-        ("3", "make a new one with this checkout (schema 3)"),
-        ([3], "make a new one with this checkout (schema 3)"),
+        (2, "make it anew: bash ci/perf.sh"),
+        (None, "make it anew: bash ci/perf.sh"),
+        ("3", "make it anew: bash ci/perf.sh"),
+        ([3], "make it anew: bash ci/perf.sh"),
     ],
 )
 def test_another_schema_says_which_and_what_to_do(version, advice):

@@ -1,6 +1,6 @@
 import pytest
 
-from tools.records import LARGEST, UNITS, BadRecord, Effort, Metric, digest, unit_suffix
+from tools.records import LARGEST, UNITS, BadRecord, Effort, Fingerprint, Metric, digest, unit_suffix
 from tools.tests.samples import CASE, fingerprint, record
 
 
@@ -92,3 +92,9 @@ def test_digest_depends_on_values_not_on_order():
     assert digest({"a": 1}) != digest({"a": 2})
     assert len(digest({})) == 12
     assert int(digest({}), 16) >= 0
+
+
+@pytest.mark.parametrize("slug", ["../elsewhere", "", "a/b", "A", "a--b", ".lock"])
+def test_a_slug_that_is_no_plain_folder_is_refused(slug):
+    with pytest.raises(BadRecord, match="device slug"):
+        Fingerprint(slug, {}, {}, {})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tools import files
-from tools.baselines import baseline_file, read_baselines, write_baseline
+from tools.baselines import baseline_file, read_baselines, write_baselines
 from tools.compare import Verdict, exit_code, judge_run
 from tools.files import UnusableFile, exclusive
 from tools.records import Metric
@@ -75,7 +75,7 @@ def test_measured_numbers_keep_four_digits_and_integers_all(value, kept):
 
 
 def test_only_judged_metrics_and_nothing_raw_are_stored(tmp_path):
-    refresh([full_run()] * 3, tmp_path, "", NOW)
+    refresh([full_run() for _ in range(3)], tmp_path, "", NOW)
     for path, found in read_baselines(tmp_path, SLUG).items():
         assert set(found.cases) == {record.case for record in full_run().records if record.path == path}
     kept = read_baselines(tmp_path, SLUG)["attention"].cases[CASE].metrics
@@ -97,16 +97,16 @@ def test_status_and_its_reason_are_stored(tmp_path):
 
 
 def test_a_run_passes_against_the_baseline_made_of_it(tmp_path):
-    refresh([full_run()] * 3, tmp_path, "", NOW)
+    refresh([full_run() for _ in range(3)], tmp_path, "", NOW)
     findings = judge_run(full_run(), read_baselines(tmp_path, SLUG))
     assert {finding.verdict for finding in findings} <= {Verdict.UNCHANGED, Verdict.INCONCLUSIVE}
     assert exit_code(full_run(), findings, require_baseline=True) == 0
 
 
 def test_the_same_refresh_twice_writes_the_same_bytes(tmp_path):
-    refresh([full_run()] * 3, tmp_path, "", NOW)
+    refresh([full_run() for _ in range(3)], tmp_path, "", NOW)
     first = files_of(tmp_path)
-    result = refresh([full_run()] * 3, tmp_path, "", NOW)
+    result = refresh([full_run() for _ in range(3)], tmp_path, "", NOW)
     assert files_of(tmp_path) == first
     assert result.changes == ()
     assert {file.name for file in result.files} == set(first) == {"attention.json", "mxint8.json"}
@@ -363,6 +363,42 @@ def test_a_limit_and_samples_do_not_matter_to_what_is_stored():
 def test_a_baseline_of_an_earlier_device_state_is_still_the_yardstick_of_worse(tmp_path):
     """Judged with the stored numbers as they are, also those that no run could produce any more."""
     old = baseline({CASE: stored(peak_allocated_bytes=(100, 100, 100))})
-    write_baseline(tmp_path, dataclasses.replace(old, reason="by hand"))
+    write_baselines(tmp_path, [dataclasses.replace(old, reason="by hand")])
     with pytest.raises(Worse, match="100 -> 99,999"):
         refresh([run(record(peak_allocated_bytes=99_999))], tmp_path, "", NOW)
+
+
+def test_one_run_given_twice_is_not_two_processes(tmp_path):
+    first, second = three(0.01, 0.011)
+    with pytest.raises(Refused, match="the same run is given twice"):
+        refreshed(tmp_path, first, second, first)
+
+
+@pytest.mark.parametrize("blank", [" ", "\t\n"])
+def test_a_blank_reason_is_none(tmp_path, blank):
+    refreshed(tmp_path, run(record(peak_allocated_bytes=1 << 20)))
+    with pytest.raises(Worse, match="say why"):
+        refreshed(tmp_path, run(record(peak_allocated_bytes=1 << 22)), reason=blank)
+
+
+def test_a_metric_in_some_runs_only_is_refused(tmp_path):
+    runs = [run(record(latency_s=0.01, graph_count=1)), run(record(latency_s=0.01))]
+    with pytest.raises(Refused, match="metric graph_count is in some runs only"):
+        refreshed(tmp_path, *runs)
+
+
+def test_a_disk_that_fills_up_between_two_paths_leaves_both_old(full, monkeypatch):
+    before, stage, staged = files_of(full), files.stage, []
+
+    def full_after_the_first(path, text):
+        staged.append(path)
+        if len(staged) > 1:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return stage(path, text)
+
+    monkeypatch.setattr(files, "stage", full_after_the_first)
+    with pytest.raises(UnusableFile, match="No space left"):
+        refreshed(full, full_run(), reason="planted")
+    assert len(staged) == 2
+    assert files_of(full) == before
+    assert [path.name for path in (full / SLUG).iterdir() if path.name.startswith(".a")] == []

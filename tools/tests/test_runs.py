@@ -15,7 +15,8 @@ from tools.views import VIEWS
 
 
 def test_a_run_is_read_as_it_was_written(tmp_path):
-    assert read_run(run_file(tmp_path, full_run())) == full_run()
+    made = full_run()
+    assert read_run(run_file(tmp_path, made)) == made
 
 
 def test_a_run_file_is_still_pytest_benchmarks_own(tmp_path):
@@ -37,7 +38,7 @@ def in_run(edit):
         (lambda d: [d], f"has no key {KEY!r}"),
         (lambda d: d.update({KEY: []}), "found schema version None"),
         (in_run(lambda r: r.update(schema_version=SCHEMA_VERSION + 1)), "update this checkout"),
-        (in_run(lambda r: r.update(schema_version=SCHEMA_VERSION - 1)), "make a new one with this checkout"),
+        (in_run(lambda r: r.update(schema_version=SCHEMA_VERSION - 1)), "make it anew"),
         (in_run(lambda r: r.update(extra=1)), "at 'extra': "),
         (in_run(lambda r: r.pop("commit")), "at 'commit': "),
         (in_run(lambda r: r["records"][0].update(status="fine")), "at 'records.0.status': "),
