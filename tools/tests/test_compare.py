@@ -18,7 +18,7 @@ from tools.compare import (
     worst,
 )
 from tools.policy import POLICIES, Rule
-from tools.records import LARGEST, UNITS, Metric
+from tools.records import UNITS, Metric
 from tools.refresh import stored_metric
 from tools.tests.samples import CASE, OTHER, baseline, fingerprint, full_baseline, full_run, record, run, stored
 
