@@ -13,7 +13,6 @@ import pytest
 from fixtures.case import PROFILES
 from fixtures.device import choose_device, set_up_process
 from fixtures.errors import UnknownDevice
-from fixtures.fingerprint import fingerprint
 from fixtures.plugin import SESSION, Judge, measure
 from fixtures.progress import Progress
 from fixtures.selection import cases_of, learn, leave_out_larger_profiles, refuse_empty_promises, touches_perf_tests
@@ -75,7 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def prepare(config: pytest.Config) -> None:
     """Refuse now what would waste the measuring at its end: bad options, unreadable baselines, no place for the run."""
     refuse_empty_promises(config)
-    slug = fingerprint(config.stash[SESSION].device).slug
+    slug = config.stash[SESSION].fingerprint.slug
     folder = baselines_folder(config)
     config.stash[RUN_FILE] = run_file(config)
     try:
@@ -112,7 +111,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def judge(request: pytest.FixtureRequest) -> Judge:
     """Record -> the sentences for which its test must fail."""
     config = request.config
-    place = fingerprint(config.stash[SESSION].device)
+    place = config.stash[SESSION].fingerprint
     next_command = f"python -m tools compare {config.stash[RUN_FILE]} --baselines {baselines_folder(config)}"
 
     def sentences(record: Record) -> list[str]:
@@ -128,7 +127,7 @@ def judge(request: pytest.FixtureRequest) -> Judge:
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
-    place = fingerprint(config.stash[SESSION].device)
+    place = config.stash[SESSION].fingerprint
     machine_info["fingerprint"] = {**dataclasses.asdict(place), "hash": place.hash}
 
 
