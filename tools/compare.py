@@ -36,7 +36,7 @@ RED_FAMILY_ALPHA = 0.005
 SCREEN_ALPHA = 0.025
 
 # Times taken while others used more of the machine than this decide nothing. A busy second core of two (50 %) moved
-# speed-ups by up to 29 % and times by up to 3 x between runs of the same code; an idle machine shows under 2 %.
+# speed-ups by up to 29 % and times by up to 3 x between runs of the same code; an idle one shows 0.4 % (median of 63).
 LARGEST_DISTURBANCE = 0.05
 
 

@@ -7,6 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+# Format history of a Run in its file:
+#   1  first form
+SCHEMA_VERSION = 1
+
 Status = Literal["ok", "oom", "unsupported", "error"]
 
 # The law of names: a metric says its unit at its end. tools/policy.py holds one rule for each.

@@ -1,8 +1,4 @@
-"""The run file: pytest-benchmark's own JSON, still readable by it, with one more key that holds our Run.
-
-Format history of the key `perf_ratchet`:
-    1  first form: Run of tools/records.py
-"""
+"""The run file: pytest-benchmark's own JSON, still readable by it, with one more key that holds our Run."""
 
 import dataclasses
 import json
@@ -10,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from tools.files import UnusableFile, read_json, validate, write_atomically
-from tools.records import Run
+from tools.records import SCHEMA_VERSION, Run
 
-SCHEMA_VERSION = 1
 KEY = "perf_ratchet"
 
 
