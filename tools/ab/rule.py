@@ -1,0 +1,181 @@
+"""The rule by which base and head are told apart. Its figures were fixed before the data that validate it were taken.
+
+Estimate: 20 % trimmed mean of one log ratio a pair of workers, with the interval of Tukey and McLaughlin (1963;
+scipy.stats.mstats.trimmed_mean_ci). Looks at 6, 12 and 18 pairs share the error rate by Bonferroni; Holm (1979) over
+the cases; a red needs a fresh confirmation.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from scipy.stats import mstats
+from scipy.stats import t as student_t
+
+from tools.compare import Verdict
+
+T = TypeVar("T")
+
+TRIM = (0.2, 0.2)
+LEAST_PAIRS = 4  # a trimmed interval of fewer has no degrees of freedom worth the name
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Relative sizes that a metric is judged by.
+
+    bias       what repetition cannot remove (rebuilds, layout); a change must be beyond it
+    same       `unchanged` says: surely less than this
+    fail       the smallest estimate that fails a job
+    """
+
+    bias: float
+    same: float
+    fail: float
+
+
+MARGINS: Mapping[tuple[str, str], Margins] = {
+    ("cpu", "latency_s"): Margins(bias=0.005, same=0.025, fail=0.01),
+    ("cuda", "latency_s"): Margins(bias=0.005, same=0.02, fail=0.005),
+    ("cuda", "device_s"): Margins(bias=0.005, same=0.01, fail=0.005),
+    ("cuda", "graph_s"): Margins(bias=0.0025, same=0.005, fail=0.0025),
+}
+
+
+@dataclass(frozen=True)
+class Look:
+    """After how many pairs it is looked at, and the one-sided error rate spent there."""
+
+    pairs: int
+    alpha: float
+
+
+@dataclass(frozen=True)
+class Rule:
+    """All that is fixed before a job begins.
+
+    slot_s            a slot is at least one round and lasts about so long; a round is one call or least_round_s of them
+    alternations      of a case in one pair, fewer where they would take longer than case_pair_s. Many short ones: on a
+                      shared machine fifteen slots of 0.03 s spread less than five of 0.1 s (SD of a pair 1.3 % against
+                      1.9 %, median of 18 workloads), for the neighbours' noise changes from second to second
+    warm_s            of calls before the first slot of a pair
+    family_alpha      Holm over the cases of the job
+    twin_every        each so many pairs a second checkout of base is held against base
+    rejected_share    more alternations rejected than this: inconclusive
+    """
+
+    slot_s: float = 0.03
+    least_round_s: float = 0.01
+    warm_s: float = 0.05
+    alternations: int = 11
+    case_pair_s: float = 3.0
+    least_alternations: int = 3
+    looks: tuple[Look, ...] = (Look(6, 0.0002), Look(12, 0.0003), Look(18, 0.0005))
+    confirm: tuple[Look, ...] = (Look(6, 0.005), Look(12, 0.005))
+    family_alpha: float = 0.01
+    same_alpha: float = 0.025
+    twin_every: int = 4
+    twin_alpha: float = 0.01
+    rejected_share: float = 1 / 3
+
+    @property
+    def alpha(self) -> float:
+        return sum(look.alpha for look in self.looks)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Trimmed mean of log ratios, its standard error and degrees of freedom."""
+
+    centre: float
+    standard_error: float
+    degrees: int
+    pairs: int
+
+    def low(self, alpha: float) -> float:
+        return self.centre - self.quantile(alpha) * self.standard_error
+
+    def high(self, alpha: float) -> float:
+        return self.centre + self.quantile(alpha) * self.standard_error
+
+    def quantile(self, alpha: float) -> float:
+        return float(student_t.ppf(1 - alpha, self.degrees))
+
+    def p_slower(self, bound: float) -> float:
+        """One-sided p of `not slower than bound` (a log ratio)."""
+        return float(student_t.sf((self.centre - bound) / self.standard_error, self.degrees))
+
+    def detectable(self, alpha: float, power: float = 0.9) -> float:
+        """The smallest log ratio that this spread would have shown with that power."""
+        return (self.quantile(alpha) + self.quantile(1 - power)) * self.standard_error
+
+
+def estimate(ratios: Sequence[float]) -> Estimate | None:
+    """None for too few pairs. Identical ratios have a standard error that is tiny, not zero."""
+    if len(ratios) < LEAST_PAIRS:
+        return None
+    error = max(float(mstats.trimmed_stde(ratios, limits=TRIM)), 1e-9)
+    kept = len(ratios) - 2 * int(TRIM[0] * len(ratios))
+    return Estimate(float(mstats.trimmed_mean(ratios, limits=TRIM)), error, kept - 1, len(ratios))
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What a look says of one case and metric: a verdict, or None for `collect more`."""
+
+    verdict: Verdict | None
+    reason: str
+    estimate: Estimate | None = None
+    p: float = 1.0
+    details: Mapping[str, float] = field(default_factory=dict)
+
+
+def spent(rule: Rule, p: float, look: Look) -> float:
+    """The p of one look as one of all looks together (weighted Bonferroni)."""
+    return min(1.0, p * rule.alpha / look.alpha)
+
+
+def opinion(found: Estimate, look: Look, rule: Rule, margins: Margins) -> Opinion:
+    """One look at one case on its own, without the other cases of the job (see `holm`)."""
+    bias, same, fail = (math.log1p(margin) for margin in (margins.bias, margins.same, margins.fail))
+    p_slower = spent(rule, found.p_slower(bias), look)
+    p_faster = spent(rule, mirrored(found).p_slower(bias), look)
+    low, high = found.low(rule.same_alpha), found.high(rule.same_alpha)
+    if p_slower <= rule.alpha and found.centre >= fail:
+        return Opinion(Verdict.REGRESSED, "", found, p_slower)
+    if p_faster <= rule.alpha:
+        return Opinion(Verdict.IMPROVED, "", found, p_slower)
+    # Small but surely slower is collected further, for it may yet turn out to be larger than what fails.
+    if -same < low and high < same and (low <= bias or found.centre < fail):
+        return Opinion(Verdict.UNCHANGED, "", found, p_slower)
+    return Opinion(None, "", found, p_slower)
+
+
+def mirrored(found: Estimate) -> Estimate:
+    return Estimate(-found.centre, found.standard_error, found.degrees, found.pairs)
+
+
+def holm(p_values: Mapping[T, float], alpha: float) -> set[T]:
+    """Names whose hypothesis falls by Holm's step-down procedure at family level `alpha`."""
+    fallen: set[T] = set()
+    for rank, name in enumerate(sorted(p_values, key=p_values.__getitem__)):
+        if p_values[name] > alpha / (len(p_values) - rank):
+            break
+        fallen.add(name)
+    return fallen
+
+
+def confirms(found: Estimate, look: Look, margins: Margins) -> bool:
+    """Fresh pairs must show the slow-down again: surely there, and large enough to fail a job."""
+    return found.low(look.alpha) > 0 and found.centre >= math.log1p(margins.fail)
+
+
+def alarmed(ratios: Sequence[float], rule: Rule, margins: Margins) -> Estimate | None:
+    """Base against base: the estimate if it claims a difference, else None."""
+    found = estimate(ratios)
+    if found is None:
+        return None
+    bias = math.log1p(margins.bias)
+    side = rule.twin_alpha / 2
+    return found if found.low(side) > bias or found.high(side) < -bias else None

@@ -1,0 +1,118 @@
+"""What workers report and what is made of it: slots, alternations, and one log ratio a pair of workers."""
+
+import math
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+# Rejected before any time is looked at, both arms together. Counters of the machine tick in steps of 10 ms, so they
+# are read over a whole alternation. Steal: the host took the core away. Foreign: others than the two workers used it.
+LARGEST_STOLEN_SHARE = 0.02
+LARGEST_FOREIGN_SHARE = 0.10
+TICK_S = 0.01  # one tick too many or too few on either side of each slot is nobody's fault
+
+# NVML's reasons why clocks are lower than they could be, that no measurement survives: HwSlowdown, SwThermalSlowdown,
+# HwThermalSlowdown, HwPowerBrakeSlowdown. A power cap (0x4) is how a GPU runs under load and is only recorded.
+THROTTLED = 0x8 | 0x20 | 0x40 | 0x80
+
+
+@dataclass(frozen=True)
+class Slot:
+    """One stretch of timed calls in one worker, in which nothing else of ours runs.
+
+    rounds    metric -> seconds per call, one number a round
+    wall_s    of the slot; cpu_s: CPU seconds of all threads of the worker in it
+    busy_s    CPU seconds that the whole machine used meanwhile, stolen_s those that the host took; None: not counted
+    switches  involuntary context switches of the worker
+    gpu       what the driver tells: clocks_mhz, power_w, temperature_c, event_reasons, processes; empty on a CPU
+    """
+
+    rounds: Mapping[str, tuple[float, ...]]
+    wall_s: float
+    cpu_s: float
+    busy_s: float | None = None
+    stolen_s: float | None = None
+    voluntary_switches: int = 0
+    involuntary_switches: int = 0
+    pressure_s: float | None = None
+    gpu: Mapping[str, float] = field(default_factory=dict)
+
+    def median_s(self, metric: str) -> float:
+        return statistics.median(self.rounds[metric])
+
+
+@dataclass(frozen=True)
+class Alternation:
+    """A slot of each arm, seconds or less apart."""
+
+    base: Slot
+    head: Slot
+    base_first: bool
+
+    def log_ratio(self, metric: str) -> float:
+        return math.log(self.head.median_s(metric)) - math.log(self.base.median_s(metric))
+
+    def objection(self, cores: int, workers: int) -> str | None:
+        """Why it must not count, None if it may. `workers` live on the machine and on the GPU."""
+        slots = (self.base, self.head)
+        for slot in slots:
+            if int(slot.gpu.get("event_reasons", 0)) & THROTTLED:
+                return "the GPU was throttled"
+            if slot.gpu.get("processes", 0) > workers:
+                return "a foreign process was on the GPU"
+        available_s = cores * sum(slot.wall_s for slot in slots)
+        stolen_s = sum(slot.stolen_s or 0.0 for slot in slots)
+        foreign_s = sum(slot.busy_s - slot.cpu_s for slot in slots if slot.busy_s is not None) - stolen_s
+        if stolen_s > LARGEST_STOLEN_SHARE * available_s + TICK_S:
+            return "the host took the processor away"
+        if foreign_s > LARGEST_FOREIGN_SHARE * available_s + 2 * TICK_S:
+            return "other processes used the machine"
+        return None
+
+
+@dataclass(frozen=True)
+class Duel:
+    """What one pair of workers found of one case: the unit of replication, worth one log ratio a metric.
+
+    purpose     `decide`, `confirm`, or `twin` (base against a second checkout of base)
+    start_s     since the job began
+    objections  one for each alternation; None where it counts
+    """
+
+    case: str
+    purpose: str
+    pair: int
+    start_s: float
+    wall_s: float
+    alternations: tuple[Alternation, ...]
+    objections: tuple[str | None, ...]
+
+    def log_ratio(self, metric: str) -> float | None:
+        """Median over the alternations that count; None where none does."""
+        found = [
+            alternation.log_ratio(metric)
+            for alternation, objection in zip(self.alternations, self.objections, strict=True)
+            if objection is None
+        ]
+        return statistics.median(found) if found else None
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Those that every slot has: a graph that could not be captured in one arm is no metric."""
+        slots = [slot for alternation in self.alternations for slot in (alternation.base, alternation.head)]
+        return tuple(name for name in slots[0].rounds if all(name in slot.rounds for slot in slots)) if slots else ()
+
+
+def log_ratios(duels: Sequence[Duel], metric: str) -> list[float]:
+    """One number a pair, pairs without any valid alternation left out."""
+    return [ratio for duel in duels if (ratio := duel.log_ratio(metric)) is not None]
+
+
+def rejected_share(duels: Sequence[Duel]) -> float:
+    objections = [objection for duel in duels for objection in duel.objections]
+    return sum(objection is not None for objection in objections) / len(objections) if objections else 0.0
+
+
+def commonest_objection(duels: Sequence[Duel]) -> str:
+    found = [objection for duel in duels for objection in duel.objections if objection]
+    return statistics.mode(found) if found else ""
