@@ -2,6 +2,8 @@
 
 Format history:
     1  first form: per case the status and, per metric, one value a process (a single one where all agree)
+    2  a metric may hold an anchor, a case its origin; neither is written where it says nothing new, so that a file
+       of version 1 is one of version 2 whose values are their own anchors
 """
 
 import dataclasses
@@ -13,27 +15,69 @@ from typing import Any, ClassVar
 from tools.files import UnusableFile, read_json, validate, write_all_atomically
 from tools.records import Fingerprint, Status, check_size, unit_suffix
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+
+
+Values = tuple[int | float, ...]
+
+
+def check_values(values: Values) -> None:
+    if not values:
+        raise ValueError("a stored metric holds no value, expected at least one")
+    for value in values:
+        check_size(value)
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """The commits that were measured, and when a refresh stored what they gave."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    commit: str
+    created_utc: str
+
+    @property
+    def revision(self) -> str:
+        """One commit that git knows: the first of several, without the note that files were changed."""
+        return self.commit.partition(",")[0].removesuffix("+changes")
+
+
+@dataclasses.dataclass(frozen=True)
+class Anchor:
+    """Values of an earlier refresh. They stay where they are, so that many small steps add up to one that shows."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
+
+    values: Values
+    origin: Origin
+
+    def __post_init__(self) -> None:
+        check_values(self.values)
 
 
 @dataclasses.dataclass(frozen=True)
 class Stored:
-    """One metric of a case: what each process of the baseline found. One value stands for all when they agree."""
+    """One metric of a case: what each process of the baseline found. One value stands for all when they agree.
+
+    anchor  None where the values are their own anchor
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
 
-    values: tuple[int | float, ...]
+    values: Values
+    anchor: Anchor | None = None
 
     def __post_init__(self) -> None:
-        if not self.values:
-            raise ValueError("a stored metric holds no value, expected at least one")
-        for value in self.values:
-            check_size(value)
+        check_values(self.values)
 
 
 @dataclasses.dataclass(frozen=True)
 class StoredCase:
-    """A case as its baseline knows it."""
+    """A case as its baseline knows it.
+
+    origin  None where it is the baseline's; a refresh of other cases alone leaves it behind
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -41,6 +85,7 @@ class StoredCase:
     status: Status
     reason: str
     metrics: dict[str, Stored]
+    origin: Origin | None = None
 
     def __post_init__(self) -> None:
         for name in self.metrics:
@@ -62,6 +107,9 @@ class Baseline:
     processes: int
     cases: dict[str, StoredCase]
 
+    def origin(self, case: str) -> Origin:
+        return self.cases[case].origin or Origin(self.commit, self.created_utc)
+
 
 def baseline_file(root: Path, slug: str, path: str) -> Path:
     return root / slug / f"{path}.json"
@@ -69,13 +117,20 @@ def baseline_file(root: Path, slug: str, path: str) -> Path:
 
 def read_baseline(file: Path, slug: str) -> Baseline:
     """Raises UnusableFile for a file that is damaged, of another schema, or in the wrong place."""
-    baseline = validate(read_json(file, "baseline"), Baseline, file, "baseline", SCHEMA_VERSION)
+    document = in_present_form(read_json(file, "baseline"))
+    baseline = validate(document, Baseline, file, "baseline", SCHEMA_VERSION)
     if baseline.path != file.stem or baseline.fingerprint.slug != slug:
         raise UnusableFile(
             f"baseline {file}: holds path {baseline.path!r} of device {baseline.fingerprint.slug!r}, "
             f"expected {file.stem!r} of {slug!r}; put it back where it belongs or refresh"
         )
     return baseline
+
+
+def in_present_form(document: Any) -> Any:
+    if isinstance(document, dict) and document.get("schema_version") == 1:
+        return {**document, "schema_version": SCHEMA_VERSION}
+    return document
 
 
 def read_baselines(root: Path, slug: str) -> dict[str, Baseline]:
@@ -106,7 +161,12 @@ def to_text(baseline: Baseline) -> str:
 
 def case_text(case: str, stored: dict[str, Any]) -> str:
     metrics = ",\n".join(
-        f"    {json.dumps(name)}: {json.dumps(stored['metrics'][name])}" for name in sorted(stored["metrics"])
+        f"    {json.dumps(name)}: {json.dumps(told(stored['metrics'][name]))}" for name in sorted(stored["metrics"])
     )
-    head = ", ".join(f'"{key}": {json.dumps(stored[key])}' for key in ("definition", "status", "reason"))
+    head = ", ".join(f'"{key}": {json.dumps(value)}' for key, value in told(stored).items() if key != "metrics")
     return f'  {json.dumps(case)}: {{{head},\n   "metrics": {{\n{metrics}\n   }}}}'
+
+
+def told(document: dict[str, Any]) -> dict[str, Any]:
+    """Without what is None."""
+    return {key: value for key, value in document.items() if value is not None}

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tools import spread
-from tools.baselines import Baseline, StoredCase
-from tools.policy import STATUS_SCOPE, Policy, Rule, policy_of
+from tools.baselines import Anchor, Baseline, Stored, StoredCase
+from tools.policy import STATUS_SCOPE, Policy, Rule, policy_of, policy_on
 from tools.records import Fingerprint, Metric, Record, Run
 
 Number = int | float
+Opinion = tuple["Verdict", str, spread.Interval | None]
 
 
 class Verdict(StrEnum):
@@ -28,6 +29,7 @@ class Verdict(StrEnum):
 
 
 SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
+WORSE = (Verdict.REGRESSED, Verdict.SUSPECT)
 
 # One-sided error rates. RED: how often chance alone may turn any noisy metric of one path red in one run; it is shared
 # out evenly over the path's noisy metrics (Bonferroni), so a long table raises no more alarms than a short one.
@@ -125,23 +127,64 @@ def missing_metric(case: str, name: str, stored: StoredCase) -> Finding:
 def judge_metric(
     record: Record, name: str, stored: StoredCase, baseline: Baseline, fingerprint: Fingerprint
 ) -> Finding:
-    policy, metric = policy_of(name), record.metrics[name]
+    metric, policy = record.metrics[name], policy_of(name)
     if name not in stored.metrics:
         return Finding(record.case, name, Verdict.NEW, "no baseline yet", None, metric.value)
-    values = stored.metrics[name].values
-    differences = fingerprint.differences(baseline.fingerprint, policy.scope)
+    kept = stored.metrics[name]
+    opinion = undecided(record, policy, fingerprint.differences(baseline.fingerprint, policy.scope))
+    if opinion is None:
+        others = neighbours(baseline, record.case, name) if policy.noisy else []
+        opinion = judge_twice(metric, kept, others, policy_on(name, fingerprint.machine, len(kept.values)))
+    return measured(record.case, name, metric.value, kept.values, opinion)
+
+
+def undecided(record: Record, policy: Policy, differences: list[str]) -> Opinion | None:
+    """Why the baseline says nothing of this metric here; None where it does."""
     if differences:
-        verdict, reason, bounds = out_of_scope(policy, differences), other_environment(differences), None
-    elif policy.rule is Rule.EXACT:
-        verdict, reason, bounds = *judge_exact(metric.value, statistics.median(values), policy), None
-    elif policy.rule is Rule.ERROR:
-        verdict, reason, bounds = *judge_error(metric, statistics.median(values), policy), None
-    elif disturbance(record) > LARGEST_DISTURBANCE:
+        return out_of_scope(policy, differences), other_environment(differences), None
+    if policy.noisy and disturbance(record) > LARGEST_DISTURBANCE:
         told = f"other processes used {disturbance(record):.0%} of the machine while this was timed"
-        verdict, reason, bounds = Verdict.INCONCLUSIVE, told, None
-    else:
-        verdict, reason, bounds = judge_spread(metric.value, values, neighbours(baseline, record.case, name), policy)
-    return measured(record.case, name, verdict, reason, metric.value, values, bounds)
+        return Verdict.INCONCLUSIVE, told, None
+    return None
+
+
+def judge_twice(metric: Metric, kept: Stored, others: Sequence[Sequence[Number]], policy: Policy) -> Opinion:
+    """Against the rolling values, which find a jump, and against the anchor, which finds the creep they follow."""
+    now = judge_value(metric, kept.values, others, policy)
+    if kept.anchor is None:
+        return now
+    then = judge_value(metric, kept.anchor.values, others, policy)
+    return crept(metric.value, kept, kept.anchor, now, then, policy)
+
+
+def judge_value(
+    metric: Metric, values: Sequence[Number], others: Sequence[Sequence[Number]], policy: Policy
+) -> Opinion:
+    if policy.rule is Rule.EXACT:
+        return *judge_exact(metric.value, statistics.median(values), policy), None
+    if policy.rule is Rule.ERROR:
+        return *judge_error(metric, statistics.median(values), policy), None
+    return judge_spread(metric.value, values, others, policy)
+
+
+def crept(value: Number, kept: Stored, anchor: Anchor, now: Opinion, then: Opinion, policy: Policy) -> Opinion:
+    """The opinion on the rolling values, unless these follow a creep that only the anchor shows.
+
+    Exact numbers turn red at once: no refresh goes past an anchor's bounds without a reason, and one with a reason
+    moves it, so that this red is always a fresh one. Noisy numbers are suspect: anchor and run lie weeks apart, and a
+    machine changes in weeks.
+    """
+    verdict, reason, bounds = now
+    if then[0] not in WORSE or verdict in (Verdict.REGRESSED, Verdict.INCOMPARABLE):
+        return now
+    since = f"since the anchor {anchor.origin.commit} ({anchor.origin.created_utc[:10]})"
+    if not policy.noisy:
+        return then[0], f"crept: {then[1]} {since}; no step since went beyond the bounds", None
+    moved = f"{relative_change(value, anchor.values):+.1%} {since}"
+    if verdict is Verdict.SUSPECT:
+        return verdict, f"{reason}; {moved}", bounds
+    lately = f", {relative_change(value, kept.values):+.1%} since the baseline" if bounds else ""
+    return Verdict.SUSPECT, f"crept: {moved}{lately}; an A/B against {anchor.origin.revision} decides", bounds
 
 
 def disturbance(record: Record) -> float:
@@ -150,19 +193,12 @@ def disturbance(record: Record) -> float:
     return found.value if found else 0.0
 
 
-def measured(
-    case: str,
-    name: str,
-    verdict: Verdict,
-    reason: str,
-    value: Number,
-    values: Sequence[Number],
-    bounds: spread.Interval | None,
-) -> Finding:
+def measured(case: str, name: str, value: Number, values: Sequence[Number], opinion: Opinion) -> Finding:
+    verdict, reason, bounds = opinion
     middle = spread.centre(values) if bounds else statistics.median(values)
-    change = finite(value / middle - 1) if middle else None
+    moved = finite(value / middle - 1) if middle else None
     low, high = (finite(spread.relative(bounds.low)), finite(spread.relative(bounds.high))) if bounds else (None, None)
-    return Finding(case, name, verdict, reason, middle, value, change, low, high)
+    return Finding(case, name, verdict, reason, middle, value, moved, low, high)
 
 
 def finite(number: float) -> float | None:
@@ -178,7 +214,7 @@ def out_of_scope(policy: Policy, differences: list[str]) -> Verdict:
 
 def other_environment(differences: list[str]) -> str:
     named = "; ".join(differences[:4]) + (f"; and {len(differences) - 4} more" if len(differences) > 4 else "")
-    return f"the baseline was made elsewhere ({named}); refresh it, or compare the two environments side by side"
+    return f"the baseline was made elsewhere ({named}); refresh it, or compare both with python -m tools ab"
 
 
 def judge_exact(value: Number, base: Number, policy: Policy) -> tuple[Verdict, str]:
@@ -200,10 +236,11 @@ def judge_error(metric: Metric, base: Number, policy: Policy) -> tuple[Verdict, 
 
 def judge_spread(
     value: Number, values: Sequence[Number], others: Sequence[Sequence[Number]], policy: Policy
-) -> tuple[Verdict, str, spread.Interval | None]:
+) -> Opinion:
     """A noisy number against the processes of its baseline; `others` are the other noisy metrics of the path.
 
-    Red only beyond the path's share of RED_FAMILY_ALPHA and beyond the margin, and only under the rule SPREAD.
+    Red only beyond the path's share of RED_FAMILY_ALPHA and beyond the margin, and only under the rule SPREAD, which
+    stands for a time, too, where tools.policy lets it decide.
     """
     if len(values) < spread.LEAST_PROCESSES:
         told = f"the baseline holds {len(values)} process, expected {spread.LEAST_PROCESSES}"
@@ -211,7 +248,7 @@ def judge_spread(
     if min(value, *values) <= 0:
         return Verdict.INCOMPARABLE, "a time or ratio that is not positive; refresh the baseline", None
     before = spread.prior(others)
-    red = spread.interval(value, values, before, RED_FAMILY_ALPHA / (1 + len(others)))
+    red = spread.interval(value, values, before, min(policy.alpha, RED_FAMILY_ALPHA / (1 + len(others))))
     screen = spread.interval(value, values, before, SCREEN_ALPHA)
     return *spread_verdict(red, screen, policy, times(value, values)), screen
 
@@ -232,8 +269,12 @@ def spread_verdict(red: spread.Interval, screen: spread.Interval, policy: Policy
 
 
 def times(value: Number, values: Sequence[Number]) -> str:
-    base = spread.centre(values)
-    return f"{base:.4g} -> {value:.4g} ({value / base - 1:+.1%})"
+    return f"{spread.centre(values):.4g} -> {value:.4g} ({relative_change(value, values):+.1%})"
+
+
+def relative_change(value: Number, values: Sequence[Number]) -> float:
+    """Against the centre of the processes, all of them positive."""
+    return value / spread.centre(values) - 1
 
 
 def neighbours(baseline: Baseline, case: str, name: str) -> list[Sequence[Number]]:

@@ -1,6 +1,8 @@
 """For each unit: which way is better, what a change must exceed, and how far a stored baseline may speak."""
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -18,7 +20,7 @@ class Rule(StrEnum):
     EXACT = "exact"  # deterministic: any change beyond margin and floor is a verdict at once
     ERROR = "error"  # accuracy: a factor, anchored on the stored error
     SPREAD = "spread"  # repeats with noise: judged by the spread between the processes of the baseline
-    SCREEN = "screen"  # the same, but on a shared machine it can only make a suspect
+    SCREEN = "screen"  # the same, but it only makes a suspect, unless a known GPU was measured often enough
     NONE = "none"  # recorded, never judged
 
 
@@ -26,8 +28,10 @@ class Rule(StrEnum):
 class Policy:
     """rule, the scope in which a baseline speaks, the better direction, and the size a change must exceed.
 
-    margin  relative for EXACT, SPREAD and SCREEN; a factor for ERROR
-    floor   absolute, in the metric's unit
+    margin    relative for EXACT, SPREAD and SCREEN; a factor for ERROR
+    floor     absolute, in the metric's unit
+    alpha     SPREAD and SCREEN: the one-sided error rate that red may have at most; the path's share may be smaller
+    on_host   work of the processor alone, of which knowing the GPU says nothing
     """
 
     rule: Rule
@@ -35,6 +39,12 @@ class Policy:
     higher_is_better: bool = False
     margin: float = 0.0
     floor: float = 0.0
+    alpha: float = 1.0
+    on_host: bool = False
+
+    @property
+    def noisy(self) -> bool:
+        return self.rule in (Rule.SPREAD, Rule.SCREEN)
 
 
 # Reasons for the numbers:
@@ -42,7 +52,7 @@ class Policy:
 #   errors     twice the stored error, PyTorch's own rule for fp32 (benchmarks/dynamo `same`: RMSE <= 2 x RMSE + tol/10)
 #   decibel    the same factor of two: 20 log10(2)
 #   ratio      5 %: below that a stored number of another process should not stop anyone; the A/B finds smaller ones
-#   seconds    3 %: the equivalence margin of a shared CPU machine
+#   seconds    3 %: the equivalence margin of a shared CPU machine; 0.0005 where a known GPU lets them decide
 POLICIES = {
     "_bytes": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.01, floor=4096),
     "_count": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE),
@@ -50,7 +60,7 @@ POLICIES = {
     "_error": Policy(Rule.ERROR, SOFTWARE, margin=2.0),
     "_db": Policy(Rule.EXACT, SOFTWARE, higher_is_better=True, floor=20 * math.log10(2)),
     "_ratio": Policy(Rule.SPREAD, DEVICE, higher_is_better=True, margin=0.05),
-    "_s": Policy(Rule.SCREEN, EVERYTHING, margin=0.03),
+    "_s": Policy(Rule.SCREEN, EVERYTHING, margin=0.03, alpha=0.0005),
     "_share": Policy(Rule.NONE, EVERYTHING),
     "_per_s": Policy(Rule.NONE, EVERYTHING),
     "_calls": Policy(Rule.NONE, EVERYTHING),
@@ -62,10 +72,14 @@ STATUS_SCOPE = SOFTWARE_AND_DEVICE
 #   first_call_s          one call, with compilation and lazy set-up in it
 #   process_memory_bytes  other allocators and earlier cases share it
 #   peak_reserved_bytes   the CUDA allocator reserves in steps of 2 and 20 MiB
+#   *_compile_s           the compiler runs on the processor, also where its code then runs on a GPU
+ON_HOST = dataclasses.replace(POLICIES["_s"], on_host=True)
 SPECIAL = {
     "first_call_s": Policy(Rule.NONE, EVERYTHING),
     "process_memory_bytes": Policy(Rule.NONE, EVERYTHING),
     "peak_reserved_bytes": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.10, floor=2 << 20),
+    "cold_compile_s": ON_HOST,
+    "warm_compile_s": ON_HOST,
 }
 
 
@@ -73,3 +87,29 @@ def policy_of(metric: str) -> Policy:
     """The policy of a metric: its own if it is special, else its unit's. Raises BadRecord for a name without a unit."""
     suffix = unit_suffix(metric)
     return SPECIAL.get(metric, POLICIES[suffix])
+
+
+# A time of one process says little of the next; ten are the history from which a stored time may turn red.
+GPU_PROCESSES = 10
+GPU_IDENTITY = ("uuid", "driver", "clock_limit_mhz")
+
+
+def policy_on(metric: str, machine: Mapping[str, str], processes: int) -> Policy:
+    """The policy of a metric whose baseline holds so many processes of this very machine."""
+    policy = policy_of(metric)
+    known = identifies_gpu(machine) and processes >= GPU_PROCESSES
+    return decisive(policy) if known and not policy.on_host else policy
+
+
+def identifies_gpu(machine: Mapping[str, str]) -> bool:
+    """Whether the fingerprint's machine part names one GPU with its driver and clocks. Not so on a CPU machine.
+
+    A driver that does not tell writes `unsupported`, and two machines are not the same for being equally silent.
+    """
+    told = [machine.get(name, "") for name in GPU_IDENTITY]
+    return all(told) and not any(text.startswith("unsupported") for text in told)
+
+
+def decisive(policy: Policy) -> Policy:
+    """A screen that may turn red and green, too."""
+    return dataclasses.replace(policy, rule=Rule.SPREAD) if policy.rule is Rule.SCREEN else policy

@@ -3,17 +3,30 @@
 import dataclasses
 import datetime
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.baselines import SCHEMA_VERSION, Baseline, Stored, StoredCase, baseline_file, read_baselines, write_baselines
-from tools.compare import SEVERITY, Finding, Verdict, judge_record, judge_run, judged
+from tools.compare import (
+    LARGEST_DISTURBANCE,
+    SEVERITY,
+    WORSE,
+    Finding,
+    Verdict,
+    disturbance,
+    judge_record,
+    judge_run,
+    judged,
+)
 from tools.files import exclusive
+from tools.policy import EVERYTHING
 from tools.records import Fingerprint, Record, Run
+from tools.succession import Manner, Succession
 
 SIGNIFICANT_DIGITS = 4
 SERIOUS = (Verdict.REGRESSED, Verdict.MISSING, Verdict.INCOMPARABLE)
+REPLACE = Manner()
 
 
 class Refused(Exception):
@@ -33,7 +46,12 @@ class Refreshed:
 
 
 def refresh(
-    runs: Sequence[Run], root: Path, reason: str, now: datetime.datetime, keep: Iterable[str] | None = None
+    runs: Sequence[Run],
+    root: Path,
+    reason: str,
+    now: datetime.datetime,
+    keep: Iterable[str] | None = None,
+    manner: Manner = REPLACE,
 ) -> Refreshed:
     """Write the baselines of all paths in `runs`, or nothing at all.
 
@@ -45,16 +63,67 @@ def refresh(
         old = read_baselines(root, fingerprint.slug)
         chosen = chosen_records(runs, keep)
         paths = sorted({case.partition("/")[0] for case in chosen})
-        new = {path: merge(old.get(path), fresh(path, chosen, runs, reason, now), runs) for path in paths}
         gone = vanished_paths(runs, old)
-        changes = differences(runs, chosen, {path: old[path] for path in old if path in new or path in gone})
-        refuse_worse(changes, reason)
-        for path in paths:
-            refuse_failing_itself(runs, chosen, new[path])
-        written = write_baselines(root, [new[path] for path in paths])
+        changes = differences(runs, chosen, {path: old[path] for path in old if path in paths or path in gone})
+        measured = {path: fresh(path, chosen, runs, reason, now) for path in paths}
+        if manner.append:
+            refuse_mixture(old, measured, runs)
+        if manner.append or manner.anchor:
+            refuse_disturbed(chosen)
+        refuse_worse(changes, reason, manner)
+        new = [follow(old.get(path), measured[path], runs, accepted(changes, reason), manner) for path in paths]
+        for baseline in new:
+            refuse_failing_itself(runs, chosen, baseline)
+        written = write_baselines(root, new)
         for path in gone:
             baseline_file(root, fingerprint.slug, path).unlink()
         return Refreshed(tuple(written), tuple(changes))
+
+
+def accepted(changes: Sequence[Finding], reason: str) -> frozenset[tuple[str, str]]:
+    """(case, metric) of what is worse, also where only perhaps, and stored all the same because there is a reason."""
+    return frozenset(
+        (finding.case, finding.metric) for finding in changes if reason.strip() and finding.verdict in WORSE
+    )
+
+
+def follow(
+    old: Baseline | None, new: Baseline, runs: Sequence[Run], worse: frozenset[tuple[str, str]], manner: Manner
+) -> Baseline:
+    """The baseline that is to be stored: `new`, with what stays of `old`."""
+    if old is None:
+        return new
+    return merge(old, Succession(old, new, worse, manner).baseline(), runs)
+
+
+def refuse_mixture(old: Mapping[str, Baseline], new: Mapping[str, Baseline], runs: Sequence[Run]) -> None:
+    """Appended processes must come from where the stored ones come from, and must not be among them already."""
+    for path in old.keys() & new.keys():
+        found = new[path].fingerprint.differences(old[path].fingerprint, EVERYTHING)
+        if found:
+            where = "; ".join(found)
+            raise Refused(f"{path}: the stored processes come from elsewhere ({where}); refresh without --append")
+        shared = old[path].cases.keys() & new[path].cases.keys()
+        stored_utc = max((old[path].origin(case).created_utc for case in shared), default="")
+        refuse_older(path, stored_utc, runs)
+
+
+def refuse_older(path: str, stored_utc: str, runs: Sequence[Run]) -> None:
+    for run in runs:
+        if run.created_utc <= stored_utc:
+            what = f"a run of {run.created_utc} is no younger than what is stored ({stored_utc}) and may be in it"
+            raise Refused(f"{path}: {what}; append runs that were made after it, all at once")
+
+
+def refuse_disturbed(chosen: Mapping[str, Sequence[Record]]) -> None:
+    """Disturbed times cannot be judged, so that nobody would see what enters a history or an anchor with them."""
+    for case, records in chosen.items():
+        load = max(disturbance(record) for record in records)
+        if load > LARGEST_DISTURBANCE:
+            what = (
+                f"other processes used {load:.0%} of the machine while it was timed, expected {LARGEST_DISTURBANCE:.0%}"
+            )
+            raise Refused(f"{case}: {what} at most; measure again when the machine is idle, or leave it out with -k")
 
 
 def common_fingerprint(runs: Sequence[Run]) -> Fingerprint:
@@ -68,7 +137,15 @@ def common_fingerprint(runs: Sequence[Run]) -> Fingerprint:
         if run.fingerprint.slug != first.slug or found:
             where = "; ".join(found) or run.fingerprint.slug
             raise Refused(f"the runs come from different places ({where}); give runs of one device and environment")
-    return first
+    return agreed(first, [run.fingerprint for run in runs])
+
+
+def agreed(fingerprint: Fingerprint, others: Iterable[Fingerprint]) -> Fingerprint:
+    """Without what the machines do not share, so that numbers of several GPUs pass for none of them."""
+    machine = dict(fingerprint.machine)
+    for other in others:
+        machine = {name: text for name, text in machine.items() if other.machine.get(name) == text}
+    return dataclasses.replace(fingerprint, machine=machine)
 
 
 def chosen_records(runs: Sequence[Run], keep: Iterable[str] | None) -> dict[str, list[Record]]:
@@ -104,11 +181,12 @@ def refuse_unfit(case: str, records: Sequence[Record], runs: int) -> None:
 def fresh(
     path: str, chosen: dict[str, list[Record]], runs: Sequence[Run], reason: str, now: datetime.datetime
 ) -> Baseline:
+    """What these runs measured, with nothing of what was stored before."""
     cases = {case: stored_case(records) for case, records in chosen.items() if case.partition("/")[0] == path}
     return Baseline(
         SCHEMA_VERSION,
         path,
-        bare(runs[0].fingerprint),
+        bare(common_fingerprint(runs)),
         commits(runs),
         now.isoformat(timespec="seconds"),
         reason,
@@ -143,16 +221,19 @@ def short(value: int | float) -> int | float:
     return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
-def merge(old: Baseline | None, new: Baseline, runs: Sequence[Run]) -> Baseline:
+def merge(old: Baseline, new: Baseline, runs: Sequence[Run]) -> Baseline:
     """`new`, plus the stored cases that these runs were told to leave out; entries of vanished cases are dropped."""
-    kept = (
-        {case: stored for case, stored in old.cases.items() if case not in new.cases and known(case, runs)}
-        if old
-        else {}
-    )
-    if old and kept and new.fingerprint.differences(old.fingerprint, ("software", "device")):
+    kept = {
+        case: dataclasses.replace(stored, origin=old.origin(case))
+        for case, stored in old.cases.items()
+        if case not in new.cases and known(case, runs)
+    }
+    if not kept:
+        return new
+    if new.fingerprint.differences(old.fingerprint, ("software", "device")):
         raise Refused(f"{new.path}: {len(kept)} stored cases come from another environment; refresh the whole path")
-    return dataclasses.replace(new, cases={**kept, **new.cases})
+    place = agreed(new.fingerprint, [old.fingerprint])
+    return dataclasses.replace(new, cases={**kept, **new.cases}, fingerprint=place)
 
 
 def known(case: str, runs: Sequence[Run]) -> bool:
@@ -179,8 +260,10 @@ def differences(runs: Sequence[Run], chosen: dict[str, list[Record]], old: dict[
     return sorted(changed, key=lambda finding: (SEVERITY[finding.verdict], finding.case, finding.metric))
 
 
-def refuse_worse(changes: Sequence[Finding], reason: str) -> None:
-    worse = [finding for finding in changes if finding.verdict in SERIOUS]
+def refuse_worse(changes: Sequence[Finding], reason: str, manner: Manner) -> None:
+    """A history and an anchor are measured by for long, so that a mere suspect needs a reason to enter them."""
+    grave = (*SERIOUS, Verdict.SUSPECT) if manner.append or manner.anchor else SERIOUS
+    worse = [finding for finding in changes if finding.verdict in grave]
     if worse and not reason.strip():
         more = f" (and {len(worse) - 1} more)" if len(worse) > 1 else ""
         raise Worse(f'{worse[0].sentence()}{more}; if it is meant, say why: --reason "..."')

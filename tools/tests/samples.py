@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from tools import baselines, runs
-from tools.baselines import Baseline, Stored, StoredCase
+from tools.baselines import Anchor, Baseline, Origin, Stored, StoredCase
 from tools.records import Effort, Fingerprint, Metric, Record, Run, Selection
 
 CASE = "attention/eager/d64-s256/forward"
 OTHER = "attention/compiled/d64-s256/forward"
 SLUG = "cpu-sample-2c"
+GPU = {"uuid": "1a2b-3c4d", "driver": "580.95", "power_limit_mw": "700000", "clock_limit_mhz": "1980"}
 NASTY = "attention/[bold red]x[/]<script>|@user"
 
 
@@ -83,6 +84,14 @@ def stored(
     """Metrics as keywords: one number, or one a process."""
     metrics = {name: Stored(value if isinstance(value, tuple) else (value,)) for name, value in values.items()}
     return StoredCase(definition, status, reason, metrics)
+
+
+def anchored(
+    metric: str, values: tuple[float, ...], anchor: tuple[float, ...], commit: str = "1a2b3c4d5e6f"
+) -> StoredCase:
+    """One metric whose values have left its anchor behind."""
+    pinned = Anchor(anchor, Origin(commit, "2026-09-01T06:00:00+00:00"))
+    return StoredCase("d1", "ok", "", {metric: Stored(values, pinned)})
 
 
 def baseline(cases: dict[str, StoredCase], path: str = "attention", place: Fingerprint | None = None) -> Baseline:

@@ -4,17 +4,31 @@ import random
 
 import pytest
 
-from tools.baselines import SCHEMA_VERSION, read_baseline, read_baselines, to_text, write_baselines
+from tools.baselines import SCHEMA_VERSION, Origin, read_baseline, read_baselines, to_text, write_baselines
 from tools.compare import exit_code, judge_run
 from tools.files import UnusableFile
 from tools.report import to_json
 from tools.tests.mutations import CUTS, STRUCTURES, mutated
-from tools.tests.samples import CASE, OTHER, SLUG, baseline, edited, fingerprint, full_baseline, full_run, stored
+from tools.tests.samples import (
+    CASE,
+    OTHER,
+    SLUG,
+    anchored,
+    baseline,
+    edited,
+    fingerprint,
+    full_baseline,
+    full_run,
+    record,
+    run,
+    stored,
+)
 from tools.views import VIEWS
 
 
 @pytest.fixture
 def file(tmp_path):
+    """One case of every kind of metric, without anchors."""
     return write_baselines(tmp_path, [full_baseline()])[0]
 
 
@@ -69,6 +83,32 @@ def test_what_only_explains_is_not_stored(tmp_path):
     assert read_baseline(write_baselines(tmp_path, [noisy])[0], SLUG).fingerprint.soft == {}
 
 
+def test_a_file_of_version_1_is_read_and_its_values_are_their_own_anchors(file):
+    edited(file, lambda document: document.update(schema_version=1))
+    assert read_baseline(file, SLUG) == full_baseline()
+
+
+def test_an_anchor_and_an_origin_survive_the_round_trip(tmp_path):
+    crept = dataclasses.replace(anchored("latency_s", (0.011,) * 3, (0.01,) * 3), origin=Origin("a", "2026-01-01"))
+    made = baseline({CASE: crept})
+    assert read_baseline(write_baselines(tmp_path, [made])[0], SLUG) == made
+    assert made.origin(CASE) == Origin("a", "2026-01-01")
+
+
+def test_what_says_nothing_new_is_not_written():
+    text = to_text(full_baseline())
+    assert "anchor" not in text
+    assert "origin" not in text
+    assert full_baseline().origin(CASE) == Origin("c0ffee", "2026-11-20T06:00:00+00:00")
+
+
+@pytest.mark.parametrize(
+    ("commit", "revision"), [("a1", "a1"), ("a1+changes", "a1"), ("a1, b2", "a1"), ("a1+changes, b2", "a1")]
+)
+def test_an_origin_names_one_commit_to_measure_against(commit, revision):
+    assert Origin(commit, "").revision == revision
+
+
 def test_a_device_without_folder_has_no_baselines(tmp_path):
     write_baselines(tmp_path, [full_baseline()])[0]
     assert read_baselines(tmp_path, "cpu-other") == {}
@@ -82,6 +122,9 @@ def test_a_root_that_is_no_folder_is_refused(tmp_path, place):
     assert str(refused.value).isprintable()
 
 
+PINNED = {"values": [1], "origin": {"commit": "c", "created_utc": "2026"}}
+
+
 def in_case(edit):
     return lambda document: edit(document["cases"][CASE])
 
@@ -91,7 +134,7 @@ def in_case(edit):
     [
         (lambda d: [d], "found schema version None"),
         (lambda d: d.update(schema_version=SCHEMA_VERSION + 1), "update this checkout"),
-        (lambda d: d.update(schema_version=SCHEMA_VERSION - 1), "make it anew"),
+        (lambda d: d.update(schema_version=0), "make it anew"),
         (lambda d: d.pop("processes"), "at 'processes': "),
         (lambda d: d.update(processes="3"), "at 'processes': "),
         (lambda d: d.update(note="x"), "at 'note': "),
@@ -107,6 +150,11 @@ def in_case(edit):
         (in_case(lambda c: c["metrics"]["graph_count"].update(values=[float("nan")])), "graph_count.values.0"),
         (in_case(lambda c: c["metrics"]["graph_count"].update(values=[10**400])), "graph_count"),
         (in_case(lambda c: c["metrics"]["graph_count"].update(value=1)), "graph_count.value': "),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(anchor=[1])), "graph_count.anchor': "),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(anchor={"values": [1]})), "graph_count.anchor.origin': "),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(anchor=PINNED | {"values": []})), "holds no value"),
+        (in_case(lambda c: c["metrics"]["graph_count"].update(anchor=PINNED | {"values": [2**65]})), "2**64"),
+        (in_case(lambda c: c.update(origin={"commit": "c"})), "origin.created_utc': "),
     ],
 )
 def test_a_baseline_broken_by_hand_is_refused_in_one_line(tmp_path, file, edit, found):
@@ -143,7 +191,9 @@ def test_a_folder_named_like_a_baseline_is_refused(tmp_path, file):
 
 @pytest.mark.parametrize("kind", [CUTS, STRUCTURES])
 def test_a_damaged_baseline_is_read_or_refused_and_what_is_read_can_judge(tmp_path, file, kind):
-    text, refused, made = file.read_bytes(), [], full_run()
+    crept = anchored("latency_s", (0.011,) * 3, (0.01,) * 3)
+    write_baselines(tmp_path, [baseline({**full_baseline().cases, "attention/crept": crept})])
+    text, refused, made = file.read_bytes(), [], run(*full_run().records, record("attention/crept", latency_s=0.011))
     for seed in range(300):
         file.write_bytes(mutated(text, kind, random.Random(seed)))
         try:

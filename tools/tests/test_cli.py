@@ -252,6 +252,31 @@ def test_refresh_k_takes_only_the_cases_that_match(tool, tmp_path, stored_at):
     assert tool("refresh", file, "--baselines", stored_at, "-k", "no such case").code == 2
 
 
+def files_of(folder, name, *seconds):
+    runs = [run(record(graph_count=1, latency_s=value)) for value in seconds]
+    return [run_file(folder, made, f"{name}{number}.json") for number, made in enumerate(runs)]
+
+
+def test_refresh_append_adds_and_refuses_a_suspect(tool, tmp_path, stored_at):
+    assert tool("refresh", *files_of(tmp_path, "same", 0.01), "--baselines", stored_at, "--append").code == 0
+    assert read_baselines(stored_at, SLUG)["attention"].cases[CASE].metrics["latency_s"].values == (*STEADY, 0.01)
+    edited(stored_at / SLUG / "attention.json", lambda document: document.update(created_utc="2026-01-01"))
+    answer = tool("refresh", *files_of(tmp_path, "slow", 0.02), "--baselines", stored_at, "--append")
+    assert answer.code == 1
+    assert "latency_s suspect" in answer.complaint
+
+
+def test_refresh_anchor_pins_the_new_numbers(tool, tmp_path, stored_at):
+    def anchor():
+        return read_baselines(stored_at, SLUG)["attention"].cases[CASE].metrics["latency_s"].anchor
+
+    files = files_of(tmp_path, "run", *[1.001 * value for value in STEADY])
+    assert tool("refresh", *files, "--baselines", stored_at).code == 0
+    assert anchor().values == STEADY
+    assert tool("refresh", *files, "--baselines", stored_at, "--anchor").code == 0
+    assert anchor() is None
+
+
 # ---------------------------------------------------------------- the real command
 
 

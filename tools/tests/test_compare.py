@@ -17,10 +17,22 @@ from tools.compare import (
     judge_spread,
     worst,
 )
-from tools.policy import POLICIES, Rule
+from tools.policy import POLICIES, Rule, decisive
 from tools.records import UNITS, Metric
 from tools.refresh import stored_metric
-from tools.tests.samples import CASE, OTHER, baseline, fingerprint, full_baseline, full_run, record, run, stored
+from tools.tests.samples import (
+    CASE,
+    GPU,
+    OTHER,
+    anchored,
+    baseline,
+    fingerprint,
+    full_baseline,
+    full_run,
+    record,
+    run,
+    stored,
+)
 
 REGRESSED, IMPROVED, UNCHANGED = Verdict.REGRESSED, Verdict.IMPROVED, Verdict.UNCHANGED
 INCONCLUSIVE, SUSPECT, NEW = Verdict.INCONCLUSIVE, Verdict.SUSPECT, Verdict.NEW
@@ -293,6 +305,164 @@ def test_fewer_than_three_processes_are_inconclusive(metric, processes):
 @pytest.mark.parametrize(("value", "before"), [(0.0, STEADY), (-1.0, STEADY), (0.01, (0.0, 0.01, 0.01))])
 def test_a_time_that_is_not_positive_is_incomparable(value, before):
     assert verdict("latency_s", value, *before) is INCOMPARABLE
+
+
+# ---------------------------------------------------------------- times on a known GPU
+
+TEN = tuple(0.01 * (1 + step / 1000) for step in (-2, -1, 0, 1, 2) * 2)
+
+
+def on_gpu(seconds, *before, metric="device_s", machine=GPU, stored_machine=GPU):
+    place, stored_place = fingerprint(machine=machine), fingerprint(machine=stored_machine, soft={})
+    return verdict(metric, seconds, *before, place=place, stored_place=stored_place)
+
+
+@pytest.mark.parametrize(
+    ("slower", "expected"),
+    [(1.5, REGRESSED), (1.04, REGRESSED), (1.029, INCONCLUSIVE), (1.0, UNCHANGED), (0.96, IMPROVED)],
+)
+def test_a_time_of_the_same_gpu_is_red_beyond_three_percent(slower, expected):
+    assert on_gpu(0.01 * slower, *TEN) is expected
+
+
+def test_a_red_time_fails_the_run():
+    base = baseline({CASE: stored(device_s=TEN)}, place=fingerprint(machine=GPU, soft={}))
+    assert exit_of(run(record(device_s=0.012), place=fingerprint(machine=GPU)), base) == 1
+
+
+@pytest.mark.parametrize("processes", [3, 9])
+def test_a_time_of_the_same_gpu_with_fewer_than_ten_processes_is_suspect(processes):
+    assert on_gpu(0.02, *TEN[:processes]) is SUSPECT
+
+
+@pytest.mark.parametrize("name", sorted(GPU))
+def test_a_time_of_another_gpu_driver_or_clock_is_never_red(name):
+    assert on_gpu(0.02, *TEN, machine={**GPU, name: "other"}) is INCONCLUSIVE
+    assert on_gpu(0.02, *TEN, stored_machine={**GPU, name: "other"}) is INCONCLUSIVE
+    assert on_gpu(0.02, *TEN, stored_machine={}) is INCONCLUSIVE
+
+
+@pytest.mark.parametrize("machine", [{}, {"id": "this one"}, {**GPU, "driver": "unsupported (no NVML)"}])
+@pytest.mark.parametrize("slower", [1.2, 10.0, 1e6])
+def test_a_time_of_a_machine_that_is_no_known_gpu_is_never_red_however_long_its_history(machine, slower):
+    assert on_gpu(0.01 * slower, *TEN * 10, machine=machine, stored_machine=machine) is SUSPECT
+    assert on_gpu(0.01 / slower, *TEN * 10, machine=machine, stored_machine=machine) is INCONCLUSIVE
+
+
+def test_a_time_of_the_host_is_suspect_on_a_known_gpu_too():
+    assert on_gpu(0.02, *TEN, metric="cold_compile_s") is SUSPECT
+
+
+def test_a_disturbed_time_of_a_known_gpu_decides_nothing():
+    place = fingerprint(machine=GPU)
+    now, before = record(device_s=0.02, foreign_load_share=0.5), stored(device_s=TEN)
+    assert judged(now, before, place, place)["device_s"].verdict is INCONCLUSIVE
+
+
+def test_a_time_may_err_once_in_two_thousand_where_its_path_would_allow_it_more():
+    """Ten processes on their own: t with 9 degrees of freedom reaches 3.25 at 0.005 and 4.78 at 0.0005."""
+    noisy = [0.01 * math.exp(0.02 * step) for step in (-1, 1) * 5]
+    sd = 0.02 * math.sqrt(10 / 9) * math.sqrt(1 + 1 / 10)
+    slower = [0.01 * 1.03 * math.exp(t * sd) for t in (3.3, 4.7, 4.9)]
+    found = [judge_spread(value, noisy, [], decisive(POLICIES["_s"]))[0] for value in slower]
+    assert found == [SUSPECT, SUSPECT, REGRESSED]
+
+
+# ---------------------------------------------------------------- the anchor
+
+
+def against_anchor(metric, value, values, anchor, **options):
+    now = record(**{metric: value, **options})
+    return judged(now, anchored(metric, values, anchor))[metric]
+
+
+def scaled(values, factor):
+    return tuple(value * factor for value in values)
+
+
+def test_a_time_that_crept_is_suspect_and_says_since_when():
+    finding = against_anchor("latency_s", 0.011, scaled(STEADY, 1.09), STEADY)
+    assert finding.verdict is SUSPECT
+    assert finding.reason == (
+        "crept: +10.0% since the anchor 1a2b3c4d5e6f (2026-09-01), +0.9% since the baseline; "
+        "an A/B against 1a2b3c4d5e6f decides"
+    )
+    assert finding.baseline == pytest.approx(0.0109, rel=1e-3)
+    assert finding.change == pytest.approx(0.009, abs=1e-3)
+
+
+def test_a_jump_on_top_of_a_creep_stays_a_jump_and_tells_both():
+    finding = against_anchor("latency_s", 0.02, scaled(STEADY, 1.1), STEADY)
+    assert finding.verdict is SUSPECT
+    assert finding.reason.startswith("0.011 -> 0.02 (+81.8%)")
+    assert finding.reason.endswith("an A/B decides; +100.0% since the anchor 1a2b3c4d5e6f (2026-09-01)")
+
+
+def test_a_speedup_that_crept_away_is_suspect_and_not_red():
+    """Both sides of the time ratio were measured weeks apart; on its own the loss would be far beyond red."""
+    finding = against_anchor("speedup_over_eager_ratio", 1.4, scaled(RATIOS, 0.7), RATIOS)
+    assert verdict("speedup_over_eager_ratio", 1.4, *RATIOS) is REGRESSED
+    assert finding.verdict is SUSPECT
+    assert "crept: -30.0% since the anchor" in finding.reason
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "rolling", "anchor"),
+    [
+        ("peak_allocated_bytes", 1_011_000, 1_005_000, 1_000_000),
+        ("saved_fraction", 0.494, 0.497, 0.5),
+        ("sqnr_db", 33.0, 37.0, 40.0),
+        ("relative_error", 2.5e-6, 1.5e-6, 1e-6),
+    ],
+)
+def test_an_exact_number_that_crept_past_its_bounds_is_red(metric, value, rolling, anchor):
+    assert verdict(metric, value, rolling) is UNCHANGED
+    finding = against_anchor(metric, value, (rolling,), (anchor,))
+    assert finding.verdict is REGRESSED
+    assert finding.reason.startswith("crept: ")
+    assert "since the anchor 1a2b3c4d5e6f (2026-09-01)" in finding.reason
+    base = baseline({CASE: anchored(metric, (rolling,), (anchor,))})
+    assert exit_of(run(record(**{metric: value})), base) == 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "rolling", "anchor", "expected"),
+    [
+        ("latency_s", 0.01, STEADY, scaled(STEADY, 2), UNCHANGED),
+        ("latency_s", 0.01, STEADY, scaled(STEADY, 0.99), UNCHANGED),
+        ("latency_s", 0.01, STEADY, (0.001, 0.001), UNCHANGED),
+        ("latency_s", 0.01, STEADY, (0.0, 0.01, 0.01), UNCHANGED),
+        ("peak_allocated_bytes", 1_000_000, (1_000_000,), (2_000_000,), UNCHANGED),
+        ("peak_allocated_bytes", 500_000, (1_000_000,), (2_000_000,), IMPROVED),
+        ("peak_allocated_bytes", 3_000_000, (1_000_000,), (500_000,), REGRESSED),
+    ],
+)
+def test_an_anchor_that_is_slower_near_or_useless_changes_nothing(metric, value, rolling, anchor, expected):
+    found, plain = (
+        against_anchor(metric, value, rolling, anchor),
+        judged(record(**{metric: value}), stored(**{metric: rolling}))[metric],
+    )
+    assert found.verdict is expected
+    assert found == plain
+
+
+def test_an_anchor_speaks_where_the_rolling_values_are_too_few():
+    finding = against_anchor("latency_s", 0.012, (0.0119,), STEADY)
+    assert finding.verdict is SUSPECT
+    assert "since the baseline" not in finding.reason
+
+
+def test_a_disturbed_time_has_not_crept():
+    finding = against_anchor("latency_s", 0.012, scaled(STEADY, 1.19), STEADY, foreign_load_share=0.5)
+    assert finding.verdict is INCONCLUSIVE
+
+
+def test_a_creep_of_one_gpu_is_suspect_however_much_it_may_decide():
+    place = fingerprint(machine=GPU)
+    base = baseline({CASE: anchored("device_s", scaled(TEN, 1.09), TEN)}, place=place)
+    [_, finding] = judge_record(record(device_s=0.011), base, place)
+    assert (finding.metric, finding.verdict) == ("device_s", SUSPECT)
+    assert "crept: +10.0%" in finding.reason
 
 
 # ---------------------------------------------------------------- scope

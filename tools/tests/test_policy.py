@@ -1,7 +1,19 @@
 import pytest
 
-from tools.policy import DEVICE, EVERYTHING, POLICIES, SOFTWARE, SOFTWARE_AND_DEVICE, Rule, policy_of
+from tools.policy import (
+    DEVICE,
+    EVERYTHING,
+    GPU_PROCESSES,
+    POLICIES,
+    SOFTWARE,
+    SOFTWARE_AND_DEVICE,
+    Rule,
+    identifies_gpu,
+    policy_of,
+    policy_on,
+)
 from tools.records import UNITS, BadRecord
+from tools.tests.samples import GPU
 
 
 def test_every_unit_has_a_policy():
@@ -42,3 +54,40 @@ def test_reserved_memory_may_move_by_an_allocation_step():
 def test_a_name_without_unit_has_no_policy():
     with pytest.raises(BadRecord, match="'latency'"):
         policy_of("latency")
+
+
+@pytest.mark.parametrize(
+    ("machine", "known"),
+    [
+        (GPU, True),
+        ({name: text for name, text in GPU.items() if name != "power_limit_mw"}, True),
+        ({}, False),
+        ({"id": "a host"}, False),
+        *[({**GPU, name: "unsupported (NVML is missing)"}, False) for name in ("uuid", "driver", "clock_limit_mhz")],
+        *[({**GPU, name: ""}, False) for name in ("uuid", "driver", "clock_limit_mhz")],
+    ],
+)
+def test_a_gpu_is_known_by_its_uuid_driver_and_clocks(machine, known):
+    assert identifies_gpu(machine) is known
+
+
+@pytest.mark.parametrize(
+    ("metric", "machine", "processes", "rule"),
+    [
+        ("device_s", GPU, GPU_PROCESSES, Rule.SPREAD),
+        ("device_s", GPU, GPU_PROCESSES - 1, Rule.SCREEN),
+        ("device_s", {}, 1000, Rule.SCREEN),
+        ("cold_compile_s", GPU, 1000, Rule.SCREEN),
+        ("warm_compile_s", GPU, 1000, Rule.SCREEN),
+        ("first_call_s", GPU, 1000, Rule.NONE),
+        ("graph_count", GPU, 1000, Rule.EXACT),
+        ("speedup_over_eager_ratio", {}, 3, Rule.SPREAD),
+    ],
+)
+def test_a_time_decides_on_a_known_gpu_with_ten_processes_and_nowhere_else(metric, machine, processes, rule):
+    assert GPU_PROCESSES == 10
+    assert policy_on(metric, machine, processes).rule is rule
+
+
+def test_a_time_that_decides_has_an_error_rate_and_a_margin_of_its_own():
+    assert (POLICIES["_s"].alpha, POLICIES["_s"].margin) == (0.0005, 0.03)
