@@ -3,10 +3,14 @@
 Exit codes of every verb: 0 nothing regressed, 1 regressed, 2 usage or unreadable input, 3 could not judge.
 """
 
+import contextlib
 import datetime
 import io
+import math
 import re
+import signal
 import sys
+from collections.abc import Iterator
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -15,12 +19,26 @@ import typer
 from rich.console import Console
 
 from tools import report as reports
+from tools.ab.checkouts import WORKTREE, UnusableRevision
+from tools.ab.contest import PROFILES, NothingToCompare, Request, contest
+from tools.ab.outcome import Outcome, sentences, table
+from tools.ab.rule import Rule
+from tools.ab.selection import BadExpression
+from tools.ab.workers import WorkerLost
 from tools.baselines import read_baselines
-from tools.compare import Finding, exit_code, judge_run
-from tools.files import UnusableFile, write_atomically
+from tools.compare import Finding, Verdict, exit_code, judge_run
+from tools.files import UnusableFile, check_writable, write_atomically
+from tools.gate.collect import collect
+from tools.gate.plot import write_power_plot
+from tools.gate.rates import all_rates
+from tools.gate.report import markdown as gate_markdown
+from tools.gate.report import sentences as gate_sentences
+from tools.gate.report import tables as gate_tables
+from tools.gate.trials import read_trials
 from tools.records import BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run
+from tools.succession import MOST_PROCESSES, Manner
 from tools.tables import Table, printable, to_rich
 from tools.views import VIEWS
 
@@ -105,10 +123,14 @@ def refresh_command(
     baselines: Baselines = ROOT,
     reason: Annotated[str, typer.Option(help="why worse or other numbers are right; stored with them")] = "",
     keyword: Annotated[str, typer.Option("-k", metavar="REGEX", help="only the cases whose id matches")] = "",
+    append: Annotated[
+        bool, typer.Option("--append", help=f"add to the stored times and speed-ups; the last {MOST_PROCESSES} stay")
+    ] = False,
+    anchor: Annotated[bool, typer.Option("--anchor", help="pin the anchors to these numbers")] = False,
 ) -> None:
     """Make the baselines of these runs' paths from them."""
-    runs = [read_run(file) for file in files]
-    result = refresh(runs, baselines, reason, datetime.datetime.now(datetime.UTC), matching(runs, keyword))
+    runs, now = [read_run(file) for file in files], datetime.datetime.now(datetime.UTC)
+    result = refresh(runs, baselines, reason, now, matching(runs, keyword), Manner(append, anchor))
     for finding in result.changes:
         print(printable(finding.sentence()))
     print(f"wrote {', '.join(str(file) for file in result.files)} from {len(runs)} run{'s' if len(runs) > 1 else ''}")
@@ -124,6 +146,113 @@ def matching(runs: list[Run], keyword: str) -> list[str] | None:
     return [record.case for run in runs for record in run.records if pattern.search(record.case)]
 
 
+class Interrupted(Exception):
+    """Stopped from outside, by Ctrl-C or a signal."""
+
+
+@app.command()
+def ab(
+    base: Annotated[str, typer.Option("--base", metavar="REV", help="what head is held against")],
+    head: Annotated[
+        str, typer.Option("--head", metavar="REV", help="a revision, or the files as they are now")
+    ] = WORKTREE,
+    keyword: Annotated[str, typer.Option("-k", metavar="EXPR", help="as pytest reads it, on case ids")] = "",
+    suspects: Annotated[
+        Path | None, typer.Option("--suspects", metavar="RUN", help="only the cases that this run leaves suspect")
+    ] = None,
+    baselines: Baselines = ROOT,
+    profile: Annotated[str, typer.Option(metavar="|".join(PROFILES), help="which cases")] = "standard",
+    device: Annotated[str | None, typer.Option(metavar="cpu|cuda", help="default: cuda where there is one")] = None,
+    base_python: Annotated[str, typer.Option(metavar="EXE", help="interpreter of base")] = sys.executable,
+    head_python: Annotated[str, typer.Option(metavar="EXE", help="interpreter of head")] = sys.executable,
+    max_minutes: Annotated[float, typer.Option(min=0.0, help="then what is undecided is inconclusive")] = math.inf,
+    hang_s: Annotated[float, typer.Option(min=1.0, help="a worker that answers nothing for so long is lost")] = 900.0,
+    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="keep every raw slot here")] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="inconclusive also exits 3")] = False,
+) -> None:
+    """Measure two revisions (or environments) side by side, in turns, and say which cases changed."""
+    if profile not in PROFILES:
+        raise typer.BadParameter(f"unknown profile {profile!r}, expected one of: {', '.join(PROFILES)}")
+    chosen = suspect_cases(suspects, baselines) if suspects else None
+    if chosen is not None and not chosen:
+        print(f"{suspects} leaves no suspect: nothing to measure again")
+        return
+    if json is not None:
+        check_writable(json)
+    request = Request(
+        Path(),
+        base,
+        head,
+        base_python,
+        head_python,
+        keyword,
+        chosen,
+        profile,
+        device,
+        max_minutes,
+        hang_s,
+    )
+    with interruptible():
+        outcome = contest(request, Rule(), tell)
+    tell_outcome(outcome, json)
+    raise typer.Exit(outcome.exit_code(strict=strict))
+
+
+@app.command("validate-gate")
+def validate_gate(
+    file: Annotated[Path, typer.Argument(metavar="TRIALS", help="trial file (.json.gz), read or made")],
+    minutes: Annotated[float, typer.Option(help="first measure for so long, and make the file anew")] = 0.0,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="write the report here")] = None,
+    plot: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write the plot here (SVG; needs matplotlib)")
+    ] = None,
+) -> None:
+    """Measure the gate itself: false alarms on equal code, and how often known slow-downs are found, rule by rule."""
+    if minutes:
+        check_writable(file)
+        with interruptible():
+            collect(Path(), sys.executable, file, minutes, tell)
+    trials = read_trials(file)
+    rates = all_rates(trials.trials)
+    for each in gate_tables(trials, rates):
+        show(console(), each)
+    print("\n".join(printable(sentence) for sentence in gate_sentences(trials)))
+    if markdown is not None:
+        write_atomically(markdown, gate_markdown(trials, rates), "report")
+    if plot is not None:
+        write_power_plot(plot, rates, f"{trials.machine}: how often a slow-down is flagged")
+
+
+def suspect_cases(run_file: Path, baselines: Path) -> frozenset[str]:
+    _, findings, _ = judged_run(run_file, baselines)
+    return frozenset(finding.case for finding in findings if finding.verdict is Verdict.SUSPECT)
+
+
+def tell(text: str) -> None:
+    """Progress, apart from the result."""
+    print(printable(text), file=sys.stderr, flush=True)
+
+
+def tell_outcome(outcome: Outcome, file: Path | None) -> None:
+    """The table first: a file that cannot be written must not cost the verdicts."""
+    show(console(), table(outcome))
+    print("\n".join(printable(sentence) for sentence in sentences(outcome)))
+    if file is not None:
+        write_atomically(file, outcome.document(), "A/B file")
+
+
+@contextlib.contextmanager
+def interruptible() -> Iterator[None]:
+    """A polite end of the process (CI that cancels) unwinds as Ctrl-C does: workers are killed, checkouts removed."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt as error:
+        raise Interrupted("interrupted before any case was decided; nothing is left behind") from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def main() -> None:
     """The one edge where named errors become one line and an exit code."""
     for stream in (sys.stdout, sys.stderr):
@@ -133,8 +262,10 @@ def main() -> None:
         app()
     except Worse as error:
         fail(error, 1)
-    except (UnusableFile, Refused, BadRecord) as error:
+    except (UnusableFile, Refused, BadRecord, UnusableRevision, BadExpression) as error:
         fail(error, 2)
+    except (WorkerLost, NothingToCompare, Interrupted) as error:
+        fail(error, 3)
     except Exception as error:  # a bug of ours must not end in 1, which says regressed
         fail(RuntimeError(f"internal error, please report it: {type(error).__name__}: {error}"), 3)
 

@@ -45,7 +45,8 @@ def next_steps(run: Run, findings: Sequence[Finding], run_file: Path | None, has
     if verdicts & {Verdict.INCOMPARABLE, Verdict.MISSING}:
         steps.append('if that is meant: bash ci/refresh.sh --runs 3 --reason "..."')
     if verdicts & {Verdict.SUSPECT}:
-        steps.append("suspects are times that a stored number cannot decide: measure base and head side by side")
+        ab = f"python -m tools ab --base REV --suspects {name}"
+        steps.append(f"suspects are times that a stored number cannot decide; side by side they can:  {ab}")
     return steps
 
 

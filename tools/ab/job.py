@@ -76,7 +76,6 @@ class Job:
     opinions: dict[Key, Opinion] = field(default_factory=dict)
     judgements: dict[Key, Judgement] = field(default_factory=dict)
     ended: str = ""
-    lost: bool = False
     pair_s: float = 0.0
     twin_alarm: Estimate | None = None
 
@@ -93,21 +92,26 @@ class Job:
 
     def collect(self, purpose: str, matches: Sequence[Match], upto: int) -> None:
         """Pairs of workers until each of the matches has `upto` of this purpose."""
-        while any(len(self.of(match.name, purpose)) < upto for match in matches):
-            fit = [match for match in matches if match.name not in self.pairs.statuses]
-            if not fit:
-                return
+        while fit := self.short_of(upto, purpose, matches):
             self.refuse_beyond_budget()
             number = len({duel.pair for duel in self.duels})
             start_s = self.clock()
             twin = purpose == "decide" and number % self.rule.twin_every == 0
             try:
                 self.duels += self.pairs.run(fit, purpose, twin)
-            except WorkerLost as error:
-                self.lost = True
-                raise Ended(str(error)) from error
+            except (WorkerLost, KeyboardInterrupt) as error:
+                raise Ended(str(error) or "interrupted") from error
             self.pair_s = self.clock() - start_s
-            self.say(f"{purpose} pair {number + 1}: {len(fit)} cases, {self.pair_s:.0f} s")
+            self.say(self.progress(purpose, number + 1, len(fit), upto))
+
+    def short_of(self, upto: int, purpose: str, matches: Sequence[Match]) -> list[Match]:
+        fit = [match for match in matches if match.name not in self.pairs.statuses]
+        return [match for match in fit if len(self.of(match.name, purpose)) < upto]
+
+    def progress(self, purpose: str, number: int, cases: int, upto: int) -> str:
+        doing = {"decide": f"looks at {', '.join(str(look.pairs) for look in self.rule.looks)}"}
+        told = doing.get(purpose, f"{upto} fresh ones confirm what looks slower")
+        return f"pair {number}: {cases} case{'s' if cases > 1 else ''}, {self.pair_s:.0f} s ({told})"
 
     def refuse_beyond_budget(self) -> None:
         if self.remaining_s() < self.pair_s:

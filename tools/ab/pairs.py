@@ -92,6 +92,11 @@ class Driver:
         self.pairs += 1
         return found
 
+    def survey(self) -> dict[str, Mapping[str, Any]]:
+        """What base and head say of themselves: their cases, device and versions. Raises WorkerLost."""
+        with self.workers(self.arms[:2], random.Random(self.seed)) as workers:
+            return {name: worker.facts for name, worker in workers.items()}
+
     @contextlib.contextmanager
     def workers(self, arms: Sequence[Arm], rng: random.Random) -> Iterator[dict[str, Worker]]:
         """Fresh processes that have imported their checkouts; started together, in random order."""

@@ -68,9 +68,9 @@ class Rule:
     slot_s: float = 0.03
     least_round_s: float = 0.01
     warm_s: float = 0.05
-    alternations: int = 11
+    alternations: int = 15
     case_pair_s: float = 3.0
-    least_alternations: int = 3
+    least_alternations: int = 4
     looks: tuple[Look, ...] = (Look(6, 0.0002), Look(12, 0.0003), Look(18, 0.0005))
     confirm: tuple[Look, ...] = (Look(6, 0.005), Look(12, 0.005))
     family_alpha: float = 0.01

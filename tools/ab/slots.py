@@ -88,13 +88,18 @@ class Duel:
     objections: tuple[str | None, ...]
 
     def log_ratio(self, metric: str) -> float | None:
-        """Median over the alternations that count; None where none does."""
-        found = [
-            alternation.log_ratio(metric)
-            for alternation, objection in zip(self.alternations, self.objections, strict=True)
-            if objection is None
+        """Median over the alternations that count, base-first and head-first apart, then the mean of the two: what
+        grows from slot to slot (a clock that sinks, a cache that fills) cancels. None without one of each order."""
+        medians = [
+            statistics.median(found)
+            for base_first in (True, False)
+            if (found := [each.log_ratio(metric) for each in self.valid() if each.base_first is base_first])
         ]
-        return statistics.median(found) if found else None
+        return statistics.fmean(medians) if len(medians) == 2 else None
+
+    def valid(self) -> list[Alternation]:
+        paired = zip(self.alternations, self.objections, strict=True)
+        return [alternation for alternation, objection in paired if objection is None]
 
     @property
     def metrics(self) -> tuple[str, ...]:

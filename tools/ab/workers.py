@@ -53,7 +53,7 @@ class Worker:
     def __init__(self, arm: str, python: str, checkout: Path, variables: Mapping[str, str]) -> None:
         self.arm, self.checkout, self.doing, self.rest = arm, checkout, "starting", b""
         self.facts: Mapping[str, Any] = {}
-        self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115: lives as long as the process
+        self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self.process = subprocess.Popen(
                 [python, str(WORKER), str(checkout)],

@@ -1,17 +1,19 @@
 """Collecting trials: the A/B engine itself on workloads whose true change is known, campaign after campaign."""
 
+import contextlib
 import dataclasses
 import datetime
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tools.ab.checkouts import checked_out
+from tools.ab.checkouts import WORKTREE, checked_out, commit_of, git
 from tools.ab.job import Job, Judgement
 from tools.ab.pairs import Arm, Driver, Match
 from tools.ab.rule import Rule
 from tools.ab.slots import Duel
+from tools.ab.workers import WorkerLost
 from tools.gate.trials import SCHEMA_VERSION, UNCHANGED, Pair, Trial, TrialFile, write_trials
 
 TABLES = "fixtures/gate/cases.py"
@@ -22,20 +24,31 @@ SEPARATOR = " with "
 
 @dataclasses.dataclass(frozen=True)
 class Campaign:
-    """One uninterrupted round of measuring: a job whose cases are workloads with these injections."""
+    """One uninterrupted round of measuring: a job on workloads[start::step], (start, step) = part, with these injections."""
 
     number: int
     injected: tuple[str, ...]
+    part: tuple[int, int] = (0, 1)
 
 
 # A/A campaigns before, between and after those with doses, so that both see all that the machine goes through.
 # Doses of one campaign share their worker processes.
-PLAN = (("0",), ("0",), ("2", "3"), ("0",), ("1", "5"), ("0",), ("10", "bimodal"))
+PLAN = (
+    (("0",), (0, 1)),
+    (("0",), (0, 1)),
+    (("2", "3"), (0, 2)),
+    (("0",), (0, 1)),
+    (("1", "5"), (1, 3)),
+    (("0",), (0, 1)),
+    (("10", "bimodal"), (2, 3)),
+    (("0",), (0, 1)),
+    (("2", "3"), (1, 2)),
+)
 
 
 def planned(number: int) -> Campaign:
     """The PLAN, then A/A for as long as there is time."""
-    return Campaign(number, PLAN[number] if number < len(PLAN) else (UNCHANGED,))
+    return Campaign(number, *PLAN[number]) if number < len(PLAN) else Campaign(number, (UNCHANGED,))
 
 
 def matches(workloads: Sequence[str], injected: Sequence[str]) -> list[Match]:
@@ -57,20 +70,26 @@ def frozen_rule(cases: int) -> Rule:
     return dataclasses.replace(rule, family_alpha=rule.alpha * cases, twin_every=10**6)
 
 
+@contextlib.contextmanager
+def driven(repository: Path, python: str, seed: int, rule: Rule) -> Iterator[Driver]:
+    """Both arms are the files as they are now: what differs between them is the dose alone."""
+    arms = [Arm(name, WORKTREE, python) for name in ("base", "head")]
+    with checked_out(repository, [arm.revision for arm in arms]) as checkouts:
+        yield Driver(checkouts, arms, rule, TABLES, "cpu", HANG_S, seed, time.monotonic(), {}, {})
+
+
 def run_campaign(
     repository: Path, python: str, campaign: Campaign, workloads: Sequence[str], say: Callable[[str], None]
 ) -> list[Trial]:
     asked = matches(workloads, campaign.injected)
     rule = frozen_rule(len(asked))
-    arms = [Arm(name, "worktree", python) for name in ("base", "head")]
-    with checked_out(repository, [arm.revision for arm in arms]) as checkouts:
-        driver = Driver(checkouts, arms, rule, TABLES, "cpu", HANG_S, campaign.number, time.monotonic(), {}, {})
-        start_s = time.monotonic()
+    start_s = time.monotonic()
+    with driven(repository, python, campaign.number, rule) as driver:
         job = Job(driver, rule, asked, "cpu", clock=time.monotonic, say=say)
         found = job.run()
         wall_s = time.monotonic() - start_s
     if job.ended or driver.statuses:
-        raise RuntimeError(f"campaign {campaign.number}: {job.ended or driver.statuses}")
+        raise WorkerLost(f"campaign {campaign.number} of the validation broke off: {job.ended or driver.statuses}")
     return [trial(campaign.number, each, job.duels, wall_s) for each in found]
 
 
@@ -86,36 +105,42 @@ def trial(campaign: int, found: Judgement, duels: Sequence[Duel], wall_s: float)
 
 
 def pair(duel: Duel) -> Pair:
-    kept = [each for each, objection in zip(duel.alternations, duel.objections, strict=True) if objection is None]
-    kept = kept or list(duel.alternations)
+    kept = duel.valid() or list(duel.alternations)
     base, head = (tuple(tuple(getattr(each, arm).rounds[METRIC]) for each in kept) for arm in ("base", "head"))
-    return Pair("ab" if duel.purpose == "decide" else "confirm", duel.start_s, base, head)
+    return Pair(
+        "ab" if duel.purpose == "decide" else "confirm",
+        duel.start_s,
+        base,
+        head,
+        tuple(each.base_first for each in kept),
+    )
 
 
-def collect(
-    repository: Path,
-    python: str,
-    file: Path,
-    commit: str,
-    machine: str,
-    workloads: Sequence[str],
-    minutes: float,
-    say: Callable[[str], None],
-) -> TrialFile:
-    """Campaigns until the time is up; the file is whole after each."""
+def collect(repository: Path, python: str, file: Path, minutes: float, say: Callable[[str], None]) -> TrialFile:
+    """Campaigns until the time is up; the file is whole after each. Raises WorkerLost and UnusableFile."""
     start_s, trials, number = time.monotonic(), list[Trial](), 0
-    while time.monotonic() - start_s < 60 * minutes:
+    commit, (machine, workloads) = frozen_at(repository), survey(repository, python)
+    while number == 0 or time.monotonic() - start_s < 60 * minutes:
         campaign = planned(number)
-        say(f"campaign {number}: {', '.join(campaign.injected)} % on {len(workloads)} workloads")
-        trials += run_campaign(repository, python, campaign, workloads, say)
-        done = TrialFile(
-            SCHEMA_VERSION,
-            commit,
-            datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            machine,
-            dataclasses.asdict(frozen_rule(1)),
-            tuple(trials),
-        )
+        part = workloads[campaign.part[0] :: campaign.part[1]]
+        say(f"campaign {number}: {', '.join(campaign.injected)} % on {len(part)} workloads")
+        trials += run_campaign(repository, python, campaign, part, say)
+        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        rule = dataclasses.asdict(frozen_rule(1))
+        done = TrialFile(SCHEMA_VERSION, commit, now, machine, rule, tuple(trials))
         write_trials(file, done)
         number += 1
     return done
+
+
+def frozen_at(repository: Path) -> str:
+    """The commit whose rule is tried, and whether files have been changed since."""
+    changed = git(repository, "status", "--porcelain").strip()
+    return commit_of(repository, "HEAD")[:12] + ("+changes" if changed else "")
+
+
+def survey(repository: Path, python: str) -> tuple[str, list[str]]:
+    """Slug of this machine, and the workloads that its checkout has."""
+    with driven(repository, python, 0, Rule()) as driver:
+        facts = driver.survey()["base"]
+    return facts["slug"], sorted({case.split("/")[1] for case in facts["cases"]})

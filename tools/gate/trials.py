@@ -50,6 +50,7 @@ class Pair:
     kind        `ab`: the comparison; `confirm`: its repetition after a first `regressed`
     start_s     seconds since the campaign began
     base, head  one tuple a slot, in it seconds per call of each round
+    base_first  whether base had the first slot of each alternation
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
@@ -58,20 +59,26 @@ class Pair:
     start_s: float
     base: Slots
     head: Slots
+    base_first: tuple[bool, ...]
 
     def __post_init__(self) -> None:
-        if not self.base or len(self.base) != len(self.head):
+        if not self.base or not len(self.base) == len(self.head) == len(self.base_first):
             raise BadTrial(f"{len(self.base)} slots of base, {len(self.head)} of head; expected as many of each")
         if any(not slot or min(slot) <= 0 for slot in (*self.base, *self.head)):
             raise BadTrial("a slot without rounds, or a round that took no time; expected seconds above 0")
 
     @property
     def log_ratio(self) -> float:
-        """Median over the alternations: what one pair of processes is worth."""
-        return statistics.median(
+        """What one pair of processes is worth: the median of either order, and their mean (see tools.ab.slots.Duel)."""
+        ratios = [
             math.log(statistics.median(head) / statistics.median(base))
             for base, head in zip(self.base, self.head, strict=True)
-        )
+        ]
+        orders = [
+            [ratio for ratio, base_first in zip(ratios, self.base_first, strict=True) if base_first is order]
+            for order in (True, False)
+        ]
+        return statistics.fmean(statistics.median(found) for found in orders if found)
 
     @property
     def round_count(self) -> int:

@@ -51,7 +51,7 @@ def test_missing_and_incomparable_name_the_command_that_accepts_them(verdict):
 
 
 def test_suspects_name_what_decides_them():
-    assert "measure base and head side by side" in steps(Verdict.SUSPECT)
+    assert "python -m tools ab --base REV --suspects" in steps(Verdict.SUSPECT)
 
 
 def test_a_device_without_baseline_says_how_to_make_one():

@@ -17,7 +17,7 @@ def alternation(log_ratio, base_first=True, base_s=1e-3, **conditions):
 
 
 def duel(case, purpose, pair, ratios, objections=None):
-    taken = tuple(alternation(ratio) for ratio in ratios)
+    taken = tuple(alternation(ratio, base_first=number % 2 == 0) for number, ratio in enumerate(ratios))
     return Duel(case, purpose, pair, float(pair), 1.0, taken, tuple(objections or [None] * len(taken)))
 
 

@@ -105,7 +105,7 @@ def test_every_fourth_pair_holds_base_against_itself():
 
 def test_a_lost_worker_leaves_what_was_decided_and_says_what_was_not():
     job, found = judged({"a/quiet": 0.0, "a/loud": {"decide": 0.02, "confirm": 0.02}}, sd=0.004, lost_at=8)
-    assert job.lost
+    assert job.ended
     assert found["a/quiet"].verdict is Verdict.UNCHANGED
     assert found["a/loud"].verdict is Verdict.INCONCLUSIVE
     assert not found["a/loud"].judged

@@ -23,9 +23,8 @@ def arm(rng, middle_s, process_sd, round_sd):
 
 
 def pair(rng, slowdown=1.0, process_sd=0.01, round_sd=0.005, kind="ab", middle_s=0.01):
-    return Pair(
-        kind, 0.0, arm(rng, middle_s, process_sd, round_sd), arm(rng, middle_s * slowdown, process_sd, round_sd)
-    )
+    base, head = (arm(rng, middle_s * factor, process_sd, round_sd) for factor in (1.0, slowdown))
+    return Pair(kind, 0.0, base, head, tuple(number % 2 == 0 for number in range(SLOTS)))
 
 
 def trial(rng, slowdown=None, injected="0", pairs=12, campaign=0, workload="sort", wall_s=60.0, **spread):

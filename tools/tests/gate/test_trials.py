@@ -102,14 +102,15 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
 )
 def test_a_pair_without_times_is_refused(base, head):
     with pytest.raises(BadTrial):
-        Pair("ab", 0.0, base, head)
+        Pair("ab", 0.0, base, head, (True,) * len(base))
 
 
-def test_a_pair_is_worth_the_median_over_its_alternations():
-    head = tuple(
-        tuple(factor * value for value in slot) for slot, factor in zip(ARM * 2, (1.1, 1.1, 1.1, 9), strict=True)
-    )
-    assert Pair("ab", 0.0, ARM * 2, head).log_ratio == pytest.approx(math.log(1.1))
+def test_a_pair_is_worth_the_mean_of_the_medians_of_both_orders():
+    factors = (1.1, 1.2, 1.1, 1.2, 9.0, 0.1)
+    base = ((0.01,),) * 6
+    head = tuple((0.01 * factor,) for factor in factors)
+    orders = (True, False, True, False, True, False)
+    assert Pair("ab", 0.0, base, head, orders).log_ratio == pytest.approx((math.log(1.1) + math.log(1.2)) / 2)
 
 
 def test_rounds_cost_their_share_of_the_machine_time():

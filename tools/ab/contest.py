@@ -1,0 +1,123 @@
+"""An A/B from request to outcome: lay out the revisions, ask both arms what they hold, run the job."""
+
+import contextlib
+import datetime
+import math
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.ab.checkouts import checked_out, commit_of
+from tools.ab.job import Job
+from tools.ab.outcome import Outcome, Side
+from tools.ab.pairs import Arm, Driver
+from tools.ab.rule import Rule
+from tools.ab.selection import matching, select
+
+NAMES = ("base", "head", "twin")
+PROFILES = ("quick", "standard", "full")
+TABLES = "perf_tests/test_*.py"
+
+
+class NothingToCompare(Exception):
+    """No case was selected; the message says what there is."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of an A/B.
+
+    keyword   as pytest reads -k; "" for all
+    suspects  case ids to which it is restricted, None for no restriction
+    hang_s    the longest that a worker may take for one answer (a build with its compilation is one)
+    """
+
+    repository: Path
+    base: str
+    head: str
+    base_python: str
+    head_python: str
+    keyword: str = ""
+    suspects: frozenset[str] | None = None
+    profile: str = "standard"
+    device: str | None = None
+    minutes: float = math.inf
+    hang_s: float = 900.0
+    tables: str = TABLES
+    seed: int | None = None
+
+
+def contest(request: Request, rule: Rule, say: Callable[[str], None]) -> Outcome:
+    """Raises UnusableRevision, WorkerLost (an arm that cannot be imported), NothingToCompare and BadExpression."""
+    started_s = time.monotonic()
+    seed = request.seed if request.seed is not None else random.SystemRandom().getrandbits(32)
+    with driven(request, rule, seed, started_s) as driver:
+        held = driver.survey()
+        cases = {arm: definitions(found["cases"]) for arm, found in held.items()}
+        chosen = select(cases["base"], cases["head"], wanted(request, held))
+        say(f"{len(chosen.matches)} cases, at least {rule.looks[0].pairs} pairs of fresh processes")
+        job = Job(
+            driver,
+            rule,
+            chosen.matches,
+            held["base"]["device"],
+            remaining_s=lambda: started_s + 60 * request.minutes - time.monotonic(),
+            clock=time.monotonic,
+            say=say,
+        )
+        found = job.run() if chosen.matches else []
+    sides = [
+        Side(asked, arm.revision, arm.python, held[arm.name]["versions"])
+        for asked, arm in zip((request.base, request.head), driver.arms, strict=False)
+    ]
+    return Outcome(
+        datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        held["base"]["slug"],
+        *sides,
+        rule,
+        seed,
+        time.monotonic() - started_s,
+        job.ended,
+        job.twin_alarm is not None,
+        (*chosen.apart, *found),
+        tuple(job.duels),
+    )
+
+
+@contextlib.contextmanager
+def driven(request: Request, rule: Rule, seed: int, started_s: float) -> Iterator[Driver]:
+    """A driver over fresh checkouts of base, head and base again."""
+    asked = (request.base, request.head, request.base)
+    commits = [commit_of(request.repository, revision) for revision in asked]
+    pythons = (request.base_python, request.head_python, request.base_python)
+    arms = [Arm(*each) for each in zip(NAMES, commits, pythons, strict=True)]
+    with checked_out(request.repository, commits) as checkouts:
+        yield Driver(checkouts, arms, rule, request.tables, request.device, request.hang_s, seed, started_s, {}, {})
+
+
+def definitions(cases: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
+    return {name: facts["definition"] for name, facts in cases.items()}
+
+
+def wanted(request: Request, held: Mapping[str, Mapping[str, Mapping[str, Mapping[str, str]]]]) -> list[str]:
+    """Ids of either arm that the request asks for. Raises NothingToCompare."""
+    known = {**held["base"]["cases"], **held["head"]["cases"]}
+    of_profile = [name for name, facts in known.items() if in_profile(facts["profile"], request.profile)]
+    found = narrowed(of_profile if request.suspects is None else known, request)
+    if not found:
+        told = f"{len(of_profile)} cases of profile {request.profile}, {len(known)} in all"
+        hint = "; --profile full takes them all" if narrowed(known, request) else ""
+        raise NothingToCompare(f"no case fits -k {request.keyword!r}: there are {told}{hint}")
+    return found
+
+
+def narrowed(cases: Iterable[str], request: Request) -> list[str]:
+    found = matching(request.keyword, cases) if request.keyword else list(cases)
+    return [case for case in found if request.suspects is None or case in request.suspects]
+
+
+def in_profile(profile: str, asked: str) -> bool:
+    """The suite's profiles contain one another; one that this checkout does not know is taken in."""
+    return profile not in PROFILES or PROFILES.index(profile) <= PROFILES.index(asked)
