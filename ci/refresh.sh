@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
 # Measure in several fresh processes and make the baselines of this device from them.
-#   bash ci/refresh.sh [--runs N] [--reason TEXT] [pytest arguments, such as -k attention]
+#   bash ci/refresh.sh [--runs N] [--reason TEXT] [--append] [--anchor] [pytest arguments, such as -k attention]
 # Worse numbers need a --reason; it is stored with them. Exit code: 0 stored, 1 worse and no reason, 2 not usable.
 set -u
 . "$(dirname "$0")/environment.sh"
 
-runs=3 reason="" arguments=()
+runs=3 reason="" arguments=() manner=()
 while [ $# -gt 0 ]; do
     case $1 in
         --runs) runs=${2:?--runs needs a number}; shift 2 ;;
         --reason) reason=${2:?--reason needs a text}; shift 2 ;;
+        --append | --anchor) manner+=("$1"); shift ;;
         *) arguments+=("$1"); shift ;;
     esac
 done
@@ -22,4 +23,4 @@ for number in $(seq "$runs"); do
         stop "process $number failed, so nothing was stored; mend what it says above first"
     files+=("$file")
 done
-.venv/bin/python -m tools refresh "${files[@]}" --reason "$reason"
+.venv/bin/python -m tools refresh "${files[@]}" --reason "$reason" ${manner[@]+"${manner[@]}"}

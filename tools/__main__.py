@@ -8,6 +8,7 @@ import datetime
 import io
 import math
 import re
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ from tools.gate.rates import all_rates
 from tools.gate.report import markdown as gate_markdown
 from tools.gate.report import sentences as gate_sentences
 from tools.gate.report import tables as gate_tables
-from tools.gate.trials import read_trials
+from tools.gate.trials import UNCHANGED, read_trials
 from tools.records import BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run
@@ -173,6 +174,9 @@ def ab(
     """Measure two revisions (or environments) side by side, in turns, and say which cases changed."""
     if profile not in PROFILES:
         raise typer.BadParameter(f"unknown profile {profile!r}, expected one of: {', '.join(PROFILES)}")
+    for python in (base_python, head_python):
+        if shutil.which(python) is None:
+            raise typer.BadParameter(f"{python}: no such interpreter, expected an executable file")
     chosen = suspect_cases(suspects, baselines) if suspects else None
     if chosen is not None and not chosen:
         print(f"{suspects} leaves no suspect: nothing to measure again")
@@ -221,6 +225,8 @@ def validate_gate(
         write_atomically(markdown, gate_markdown(trials, rates), "report")
     if plot is not None:
         write_power_plot(plot, rates, f"{trials.machine}: how often a slow-down is flagged")
+    false_reds = [each for each in trials.trials if each.injected == UNCHANGED and each.verdict == Verdict.REGRESSED]
+    raise typer.Exit(1 if false_reds else 0)
 
 
 def suspect_cases(run_file: Path, baselines: Path) -> frozenset[str]:

@@ -8,15 +8,15 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tools.ab.checkouts import checked_out, commit_of
 from tools.ab.job import Job
 from tools.ab.outcome import Outcome, Side
-from tools.ab.pairs import Arm, Driver
+from tools.ab.pairs import BASE, HEAD, TWIN, Arm, Driver
 from tools.ab.rule import Rule
 from tools.ab.selection import matching, select
 
-NAMES = ("base", "head", "twin")
 PROFILES = ("quick", "standard", "full")
 TABLES = "perf_tests/test_*.py"
 
@@ -55,34 +55,31 @@ def contest(request: Request, rule: Rule, say: Callable[[str], None]) -> Outcome
     seed = request.seed if request.seed is not None else random.SystemRandom().getrandbits(32)
     with driven(request, rule, seed, started_s) as driver:
         held = driver.survey()
-        cases = {arm: definitions(found["cases"]) for arm, found in held.items()}
-        chosen = select(cases["base"], cases["head"], wanted(request, held))
+        chosen = select(definitions(held[BASE]), definitions(held[HEAD]), wanted(request, held))
         say(f"{len(chosen.matches)} cases, at least {rule.looks[0].pairs} pairs of fresh processes")
         job = Job(
             driver,
             rule,
             chosen.matches,
-            held["base"]["device"],
+            held[BASE]["device"],
             remaining_s=lambda: started_s + 60 * request.minutes - time.monotonic(),
             clock=time.monotonic,
             say=say,
         )
         found = job.run() if chosen.matches else []
-    sides = [
-        Side(asked, arm.revision, arm.python, held[arm.name]["versions"])
-        for asked, arm in zip((request.base, request.head), driver.arms, strict=False)
-    ]
+    base, head, _ = driver.arms
     return Outcome(
-        datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        held["base"]["slug"],
-        *sides,
-        rule,
-        seed,
-        time.monotonic() - started_s,
-        job.ended,
-        job.twin_alarm is not None,
-        (*chosen.apart, *found),
-        tuple(job.duels),
+        created_utc=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        slug=held[BASE]["slug"],
+        base=Side(request.base, base.revision, base.python, held[BASE]["versions"]),
+        head=Side(request.head, head.revision, head.python, held[HEAD]["versions"]),
+        rule=rule,
+        seed=seed,
+        wall_s=time.monotonic() - started_s,
+        problem=job.ended,
+        invalid=job.twin_alarm is not None,
+        judgements=(*chosen.apart, *found),
+        duels=tuple(job.duels),
     )
 
 
@@ -92,18 +89,18 @@ def driven(request: Request, rule: Rule, seed: int, started_s: float) -> Iterato
     asked = (request.base, request.head, request.base)
     commits = [commit_of(request.repository, revision) for revision in asked]
     pythons = (request.base_python, request.head_python, request.base_python)
-    arms = [Arm(*each) for each in zip(NAMES, commits, pythons, strict=True)]
+    arms = [Arm(*each) for each in zip((BASE, HEAD, TWIN), commits, pythons, strict=True)]
     with checked_out(request.repository, commits) as checkouts:
         yield Driver(checkouts, arms, rule, request.tables, request.device, request.hang_s, seed, started_s, {}, {})
 
 
-def definitions(cases: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    return {name: facts["definition"] for name, facts in cases.items()}
+def definitions(facts: Mapping[str, Any]) -> dict[str, str]:
+    return {name: case["definition"] for name, case in facts["cases"].items()}
 
 
-def wanted(request: Request, held: Mapping[str, Mapping[str, Mapping[str, Mapping[str, str]]]]) -> list[str]:
+def wanted(request: Request, held: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Ids of either arm that the request asks for. Raises NothingToCompare."""
-    known = {**held["base"]["cases"], **held["head"]["cases"]}
+    known = {**held[BASE]["cases"], **held[HEAD]["cases"]}
     of_profile = [name for name, facts in known.items() if in_profile(facts["profile"], request.profile)]
     found = narrowed(of_profile if request.suspects is None else known, request)
     if not found:

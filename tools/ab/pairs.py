@@ -116,11 +116,10 @@ class Driver:
 
     def duels(self, match: Match, workers: Mapping[str, Worker], purpose: str, rng: random.Random) -> list[Duel]:
         """Head against base, and in some pairs base against its twin; nothing once a side turned out unfit."""
-        if match.name in self.statuses:
-            return []
-        found = [self.duel(match, workers, (BASE, match.base_case), (HEAD, match.head_case), purpose, rng)]
-        if TWIN in workers:
-            found.append(self.duel(match, workers, (BASE, match.base_case), (TWIN, match.base_case), TWIN, rng))
+        base, head = (BASE, match.base_case), (HEAD, match.head_case)
+        found = [self.duel(match, workers, base, head, purpose, rng)]
+        if TWIN in workers and match.name not in self.statuses:
+            found.append(self.duel(match, workers, base, (TWIN, match.base_case), TWIN, rng))
         return [duel for duel in found if duel is not None]
 
     def duel(

@@ -1,5 +1,6 @@
 """Which cases an A/B compares, and what is said of those that it cannot."""
 
+import ast
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from tools.ab.job import Judgement
 from tools.ab.pairs import Match
 from tools.compare import Verdict
 
-WORDS = re.compile(r"(\(|\)|\b(?:and|or|not)\b(?=[\s()]|$))")
+OPERATORS = ("(", ")", "and", "or", "not")
+WORDS = re.compile(r"[()]|[^\s()]+")
 
 
 class BadExpression(ValueError):
@@ -49,15 +51,26 @@ def difference(base: str | None, head: str | None) -> tuple[Verdict, str] | None
 
 def matching(expression: str, cases: Iterable[str]) -> list[str]:
     """Case ids that `expression` fits, read as pytest reads -k: parts of the id with and, or, not and parentheses."""
-    tokens = [token.strip() for token in WORDS.split(expression) if token.strip()]
-    return [case for case in cases if fits(tokens, case.lower(), expression)]
-
-
-def fits(tokens: Sequence[str], case: str, expression: str) -> bool:
-    """Only the words True, False, and, or, not and parentheses reach eval."""
-    keep = ("(", ")", "and", "or", "not")
-    told = " ".join(token if token in keep else str(token.lower() in case) for token in tokens)
+    words = WORDS.findall(expression)
     try:
-        return bool(eval(told, {"__builtins__": {}}))
+        return [case for case in cases if holds(ast.parse(filled_in(words, case.lower()), mode="eval").body)]
     except SyntaxError as error:
         raise BadExpression(f"-k {expression!r}: expected parts of case ids joined by and, or, not and ()") from error
+
+
+def filled_in(words: Sequence[str], case: str) -> str:
+    """The expression with True or False in the place of each part, so that nothing else of it reaches the parser."""
+    return " ".join(word if word in OPERATORS else str(word.lower() in case) for word in words)
+
+
+def holds(node: ast.expr) -> bool:
+    match node:
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return all(set(map(holds, parts)))
+        case ast.BoolOp(values=parts):
+            return any(set(map(holds, parts)))
+        case ast.UnaryOp(op=ast.Not(), operand=part):
+            return not holds(part)
+        case ast.Constant(value=bool(found)):
+            return found
+    raise SyntaxError("neither a part nor an operator")

@@ -24,7 +24,7 @@ SEPARATOR = " with "
 
 @dataclasses.dataclass(frozen=True)
 class Campaign:
-    """One uninterrupted round of measuring: a job on workloads[start::step], (start, step) = part, with these injections."""
+    """One uninterrupted round of measuring: a job with these injections; (start, step) = part of the workloads."""
 
     number: int
     injected: tuple[str, ...]

@@ -1,0 +1,112 @@
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import mstats
+
+from tools.ab.rule import MARGINS, Estimate, Look, Margins, Rule, alarmed, confirms, estimate, holm, opinion, spent
+from tools.compare import Verdict
+
+RULE, CPU = Rule(), MARGINS["cpu", "latency_s"]
+
+
+def ratios(centre, sd, count=18, seed=0):
+    return list(math.log1p(centre) + np.random.default_rng(seed).normal(0, sd, count))
+
+
+def verdict(centre, sd, look=2, margins=CPU, **options):
+    found = estimate(ratios(centre, sd, RULE.looks[look].pairs, **options))
+    return opinion(found, RULE.looks[look], RULE, margins).verdict
+
+
+def test_the_interval_is_that_of_scipy():
+    values = ratios(0.01, 0.02)
+    found = estimate(values)
+    low, high = mstats.trimmed_mean_ci(values, limits=(0.2, 0.2), alpha=0.05)
+    assert (found.low(0.025), found.high(0.025)) == (pytest.approx(low), pytest.approx(high))
+    assert found.centre == pytest.approx(float(mstats.trimmed_mean(values, limits=(0.2, 0.2))))
+
+
+def test_p_and_interval_agree():
+    found = estimate(ratios(0.01, 0.02))
+    assert found.p_slower(found.low(0.001)) == pytest.approx(0.001)
+
+
+def test_too_few_pairs_estimate_nothing():
+    assert estimate([0.1, 0.1, 0.1]) is None
+
+
+def test_equal_ratios_still_have_an_interval():
+    found = estimate([0.1] * 6)
+    assert found.low(0.0002) == pytest.approx(0.1, abs=1e-6)
+
+
+def test_looks_spend_a_thousandth_in_all():
+    assert RULE.alpha == pytest.approx(0.001)
+    assert [look.pairs for look in RULE.looks] == [6, 12, 18]
+    assert spent(RULE, 0.0002, Look(6, 0.0002)) == pytest.approx(0.001)
+    assert spent(RULE, 0.9, Look(6, 0.0002)) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("centre", "sd", "expected"),
+    [
+        (0.10, 0.01, Verdict.REGRESSED),
+        (0.03, 0.005, Verdict.REGRESSED),
+        (-0.10, 0.01, Verdict.IMPROVED),
+        (0.0, 0.005, Verdict.UNCHANGED),
+        (0.006, 0.0005, Verdict.UNCHANGED),  # surely slower, surely too little to fail
+        (0.0, 0.2, None),
+    ],
+)
+def test_what_a_look_says(centre, sd, expected):
+    assert verdict(centre, sd) is expected
+
+
+def test_what_is_surely_slower_but_not_yet_red_goes_on():
+    """95 % sure of more than the bias, not yet sure at the look's share of 0.1 %: within what `unchanged` allows."""
+    found = Estimate(centre=0.014, standard_error=0.003, degrees=11, pairs=18)
+    assert found.low(0.025) > math.log1p(CPU.bias)
+    assert found.high(0.025) < math.log1p(CPU.same)
+    assert opinion(found, RULE.looks[2], RULE, CPU).verdict is None
+
+
+def test_one_slow_epoch_in_eighteen_pairs_flips_nothing():
+    """A pair that another tenant slowed by half on head's side alone; a plain mean would call it 2.3 % slower."""
+    values = [*ratios(0.0, 0.003, 17), math.log(1.5)]
+    assert opinion(estimate(values), RULE.looks[2], RULE, CPU).verdict is Verdict.UNCHANGED
+    assert np.mean(values) > math.log1p(0.02)
+    slower = [*ratios(0.05, 0.003, 17), math.log(0.5)]
+    assert opinion(estimate(slower), RULE.looks[2], RULE, CPU).verdict is Verdict.REGRESSED
+
+
+def test_holm_steps_down():
+    """By hand, four at 0.05: the smallest is held against 0.0125, the next against 0.0167, 0.025 and 0.05."""
+    assert holm({"a": 0.01, "b": 0.02, "c": 0.03, "d": 0.005}, 0.05) == {"a", "b", "c", "d"}
+    assert holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005}, 0.05) == {"a", "d"}
+    assert holm({"a": 0.02, "b": 0.001, "c": 0.9}, 0.01) == {"b"}
+    assert holm({}, 0.01) == set()
+
+
+def test_a_confirmation_must_be_sure_and_large_enough():
+    look = RULE.confirm[0]
+    assert confirms(estimate([0.03, 0.031, 0.029, 0.03, 0.03, 0.03]), look, CPU)
+    assert not confirms(estimate([0.005, 0.0051, 0.0049, 0.005, 0.005, 0.005]), look, CPU)
+    assert not confirms(estimate([0.06, -0.03, 0.09, 0.0, 0.03, 0.03]), look, CPU)
+
+
+def test_an_alarm_needs_more_than_the_bias():
+    margins = Margins(bias=0.005, same=0.02, fail=0.01)
+    assert alarmed(ratios(0.03, 0.003, 8), RULE, margins) is not None
+    assert alarmed(ratios(-0.03, 0.003, 8), RULE, margins) is not None
+    assert alarmed(ratios(0.003, 0.0001, 8), RULE, margins) is None
+    assert alarmed([0.5, 0.5], RULE, margins) is None
+
+
+def test_detectable_shrinks_with_the_spread():
+    assert estimate(ratios(0, 0.02)).detectable(0.0005) > 2 * estimate(ratios(0, 0.005)).detectable(0.0005)
+
+
+def test_every_margin_is_ordered():
+    for margins in MARGINS.values():
+        assert 0 < margins.bias <= margins.fail <= margins.same

@@ -1,0 +1,106 @@
+"""ci/perf.sh with a stand-in for Python: what it runs, against what, and which exit code it ends in."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tools.tests.ab.repository import git
+
+ROOT = Path(__file__).resolve().parents[2]
+
+# Writes its arguments to calls.log; pytest leaves a run file; exit codes come from the environment.
+PYTHON = """#!/usr/bin/env bash
+echo "$*" >>calls.log
+case "$*" in
+    *"-m pytest"*) while [ $# -gt 1 ]; do shift; done; mkdir -p runs; echo '{}' >"$1"; exit "${PYTEST_CODE:-0}" ;;
+    *"-m tools ab"*) exit "${AB_CODE:-0}" ;;
+esac
+exit 0
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "repository"
+    shutil.copytree(ROOT / "ci", place / "ci")
+    shutil.copy(ROOT / "pyproject.toml", place)
+    (place / ".gitignore").write_text(".venv/\nruns/\ncalls.log\n")
+    (place / ".venv" / "bin").mkdir(parents=True)
+    (place / ".venv" / "bin" / "python").write_text(PYTHON)
+    (place / ".venv" / "bin" / "python").chmod(0o755)
+    stamp = subprocess.run(
+        'cat pyproject.toml ci/constraints.txt | cksum; echo "${PYTHON:-python3}"',
+        shell=True,
+        cwd=place,
+        capture_output=True,
+        check=True,
+    )
+    (place / ".venv" / ".stamp").write_bytes(stamp.stdout)
+    git(place, "init", "--quiet", "--initial-branch=main")
+    commit(place, "first")
+    return place
+
+
+def commit(place, text):
+    (place / "file.txt").write_text(text)
+    git(place, "add", "--all")
+    git(place, "commit", "--quiet", "--message", text)
+    return git(place, "rev-parse", "HEAD")
+
+
+def perf(place, *arguments, **variables):
+    """Exit code and what was run as an A/B ("" for none)."""
+    told = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(place), **variables}
+    done = subprocess.run(["bash", "ci/perf.sh", *arguments], cwd=place, env=told, capture_output=True, text=True)
+    calls = (place / "calls.log").read_text().splitlines()
+    return done.returncode, next((call for call in calls if "-m tools ab" in call), "")
+
+
+def test_on_the_base_itself_there_is_nothing_to_hold_it_against(folder):
+    assert perf(folder) == (0, "")
+
+
+def test_a_branch_is_held_against_where_it_left_main(folder):
+    main = git(folder, "rev-parse", "HEAD")
+    git(folder, "checkout", "--quiet", "-b", "branch")
+    commit(folder, "second")
+    code, call = perf(folder)
+    assert code == 0
+    assert f"--base {main} --suspects runs/" in call
+    assert "--baselines baselines --json runs/" in call
+
+
+def test_changed_files_are_held_against_their_commit(folder):
+    (folder / "file.txt").write_text("changed")
+    assert f"--base {git(folder, 'rev-parse', 'HEAD')} " in perf(folder)[1]
+
+
+def test_perf_base_names_the_base(folder):
+    assert "--base v1 --suspects" in perf(folder, PERF_BASE="v1")[1]
+
+
+def test_run_and_baselines_are_those_that_pytest_was_given(folder):
+    code, call = perf(folder, "--perf-run", "here.json", "--perf-baselines=there", PERF_BASE="v1")
+    assert code == 0
+    assert "--suspects here.json --baselines there --json here.ab.json" in call
+
+
+@pytest.mark.parametrize(
+    ("pytest_code", "ab_code", "code"),
+    [(0, 0, 0), (0, 1, 1), (0, 3, 3), (0, 2, 2), (3, 0, 3), (3, 1, 1), (3, 3, 3)],
+)
+def test_one_command_ends_in_one_verdict(folder, pytest_code, ab_code, code):
+    found, call = perf(folder, PERF_BASE="v1", PYTEST_CODE=str(pytest_code), AB_CODE=str(ab_code))
+    assert call
+    assert found == code
+
+
+@pytest.mark.parametrize(("pytest_code", "code"), [(1, 1), (2, 2), (4, 2), (5, 3)])
+def test_what_is_decided_or_broken_needs_no_second_look(folder, pytest_code, code):
+    assert perf(folder, PERF_BASE="v1", PYTEST_CODE=str(pytest_code)) == (code, "")
+
+
+def test_without_baselines_there_is_no_suspect(folder):
+    assert perf(folder, "--perf-baselines", "none", PERF_BASE="v1") == (0, "")
