@@ -40,7 +40,7 @@ class Judgement:
     """The verdict on one metric of one match. Changes are relative (0.03: head takes 3 % longer).
 
     judged      False where no rule could be applied (lost worker, budget, rejected slots): exit code 3
-    detectable  the smallest slow-down that so many pairs of this spread would have shown 9 times out of 10
+    detectable  the smallest slow-down that the whole job shows 9 times out of 10 at the spread of these pairs
     """
 
     case: str
@@ -240,15 +240,15 @@ class Job:
         duels = self.of(name, "decide")
         found = estimate(log_ratios(duels, metric)) if duels else None
         base_s, head_s = medians(duels, metric)
-        numbers = self.numbers(found) if found else {}
+        numbers = self.numbers(found, math.log1p(self.margins(metric).bias)) if found else {}
         pairs = len(duels)
         self.judgements[key] = Judgement(
             name, metric, verdict, reason, judged, pairs=pairs, base_s=base_s, head_s=head_s, **numbers
         )
 
-    def numbers(self, found: Estimate) -> dict[str, float]:
+    def numbers(self, found: Estimate, bias: float) -> dict[str, float]:
         low, high = found.low(self.rule.same_alpha), found.high(self.rule.same_alpha)
-        detectable = found.detectable(self.rule.looks[-1].alpha)
+        detectable = found.detectable(self.rule.looks[-1], bias)
         return {
             "change": math.expm1(found.centre),
             "low": math.expm1(low),
@@ -292,8 +292,8 @@ def medians(duels: Sequence[Duel], metric: str) -> tuple[float | None, float | N
 def unfit(name: str, status: Status) -> Judgement:
     """A case that only head cannot do any more has regressed; what base cannot do either leaves nothing to judge."""
     told = f"{status.base} -> {status.head}: {status.reason}"
-    if status.base == status.head:
-        return Judgement(name, "status", Verdict.INCONCLUSIVE, told, judged=status.base == "unsupported")
+    if status.base == status.head and status.base != "error":
+        return Judgement(name, "status", Verdict.UNCHANGED, told)
     if "ok" not in (status.base, status.head):
         return Judgement(name, "status", Verdict.INCONCLUSIVE, told, judged=False)
     return Judgement(name, "status", Verdict.IMPROVED if status.head == "ok" else Verdict.REGRESSED, told)

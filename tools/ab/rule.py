@@ -106,9 +106,11 @@ class Estimate:
         """One-sided p of `not slower than bound` (a log ratio)."""
         return float(student_t.sf((self.centre - bound) / self.standard_error, self.degrees))
 
-    def detectable(self, alpha: float, power: float = 0.9) -> float:
-        """The smallest log ratio that this spread would have shown with that power."""
-        return (self.quantile(alpha) + self.quantile(1 - power)) * self.standard_error
+    def detectable(self, look: Look, bias: float, power: float = 0.9) -> float:
+        """The smallest log ratio beyond `bias` that this spread shows with that power, had it come to this look."""
+        degrees = kept(look.pairs) - 1
+        quantiles = float(student_t.ppf(1 - look.alpha, degrees) + student_t.ppf(power, degrees))
+        return bias + quantiles * self.standard_error * math.sqrt(self.pairs / look.pairs)
 
 
 def estimate(ratios: Sequence[float]) -> Estimate | None:
@@ -116,8 +118,12 @@ def estimate(ratios: Sequence[float]) -> Estimate | None:
     if len(ratios) < LEAST_PAIRS:
         return None
     error = max(float(mstats.trimmed_stde(ratios, limits=TRIM)), 1e-9)
-    kept = len(ratios) - 2 * int(TRIM[0] * len(ratios))
-    return Estimate(float(mstats.trimmed_mean(ratios, limits=TRIM)), error, kept - 1, len(ratios))
+    return Estimate(float(mstats.trimmed_mean(ratios, limits=TRIM)), error, kept(len(ratios)) - 1, len(ratios))
+
+
+def kept(pairs: int) -> int:
+    """How many of so many log ratios the trimming leaves."""
+    return pairs - 2 * int(TRIM[0] * pairs)
 
 
 @dataclass(frozen=True)

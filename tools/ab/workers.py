@@ -65,6 +65,7 @@ class Worker:
                 start_new_session=True,
             )
         except OSError as error:
+            self.stderr.close()
             raise WorkerLost(
                 f"{arm}: cannot start {python} ({error.strerror}); give an interpreter that runs"
             ) from error

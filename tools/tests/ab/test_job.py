@@ -135,7 +135,8 @@ def test_rejected_slots_decide_nothing():
         ("ok", "error", Verdict.REGRESSED, True),
         ("ok", "oom", Verdict.REGRESSED, True),
         ("oom", "ok", Verdict.IMPROVED, True),
-        ("unsupported", "unsupported", Verdict.INCONCLUSIVE, True),
+        ("unsupported", "unsupported", Verdict.UNCHANGED, True),
+        ("oom", "oom", Verdict.UNCHANGED, True),
         ("error", "error", Verdict.INCONCLUSIVE, False),
     ],
 )

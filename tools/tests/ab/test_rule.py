@@ -104,7 +104,18 @@ def test_an_alarm_needs_more_than_the_bias():
 
 
 def test_detectable_shrinks_with_the_spread():
-    assert estimate(ratios(0, 0.02)).detectable(0.0005) > 2 * estimate(ratios(0, 0.005)).detectable(0.0005)
+    last = RULE.looks[-1]
+    assert estimate(ratios(0, 0.02)).detectable(last, 0.0) > 2 * estimate(ratios(0, 0.005)).detectable(last, 0.0)
+
+
+def test_detectable_is_what_turns_red_nine_times_out_of_ten():
+    """At the last look, with its own number of pairs: drawn 400 times at exactly that change."""
+    last, bias = RULE.looks[-1], math.log1p(CPU.bias)
+    drawn = np.random.default_rng(1).normal(0, 0.01, (400, 18))
+    error = np.mean([estimate(list(row)).standard_error for row in drawn])
+    change = Estimate(0.0, float(error), 11, 18).detectable(last, bias)
+    red = [estimate(list(change + row)).low(last.alpha) > bias for row in drawn]
+    assert 0.8 < np.mean(red) < 0.97
 
 
 def test_every_margin_is_ordered():
