@@ -65,18 +65,18 @@ def first_problem(error: Exception) -> str:
     return f"at {place}: {first['msg']} (found {str(first['input'])[:60]!r})"
 
 
-def write_atomically(path: Path, text: str, what: str) -> None:
-    """Write all of `text` or nothing. Raises UnusableFile."""
-    write_all_atomically({path: text}, what)
+def write_atomically(path: Path, content: str | bytes, what: str) -> None:
+    """Write all of `content` or nothing. Raises UnusableFile."""
+    write_all_atomically({path: content}, what)
 
 
-def write_all_atomically(texts: Mapping[Path, str], what: str) -> None:
-    """Write every text to a temporary file beside its place, flushed to disk; only then rename them all into place."""
+def write_all_atomically(contents: Mapping[Path, str | bytes], what: str) -> None:
+    """Write every one to a temporary file beside its place, flushed to disk; only then rename them all into place."""
     staged: dict[Path, str] = {}
     try:
-        for path, text in texts.items():
+        for path, content in contents.items():
             try:
-                staged[path] = stage(path, text)
+                staged[path] = stage(path, content)
             except OSError as error:
                 raise UnusableFile(unwritable(path, what, error)) from error
         for path, name in staged.items():
@@ -90,13 +90,13 @@ def write_all_atomically(texts: Mapping[Path, str], what: str) -> None:
                 os.unlink(name)
 
 
-def stage(path: Path, text: str) -> str:
+def stage(path: Path, content: str | bytes) -> str:
     """Name of a complete file beside `path`; none is left when it cannot be completed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content.encode() if isinstance(content, str) else content)
             stream.flush()
             os.fsync(stream.fileno())
         os.chmod(name, 0o644)

@@ -5,7 +5,7 @@ import datetime
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,7 @@ def contest(request: Request, rule: Rule, say: Callable[[str], None]) -> Outcome
     with driven(request, rule, seed, started_s) as driver:
         held = driver.survey()
         chosen = select(definitions(held[BASE]), definitions(held[HEAD]), wanted(request, held))
+        driver.tables = tables_of(held, [match.name for match in chosen.matches])
         say(f"{len(chosen.matches)} cases, at least {rule.looks[0].pairs} pairs of fresh processes")
         job = Job(
             driver,
@@ -91,7 +92,12 @@ def driven(request: Request, rule: Rule, seed: int, started_s: float) -> Iterato
     pythons = (request.base_python, request.head_python, request.base_python)
     arms = [Arm(*each) for each in zip((BASE, HEAD, TWIN), commits, pythons, strict=True)]
     with checked_out(request.repository, commits) as checkouts:
-        yield Driver(checkouts, arms, rule, request.tables, request.device, request.hang_s, seed, started_s, {}, {})
+        yield Driver(checkouts, arms, rule, [request.tables], request.device, request.hang_s, seed, started_s, {}, {})
+
+
+def tables_of(held: Mapping[str, Mapping[str, Any]], cases: Sequence[str]) -> list[str]:
+    """The files that hold these cases: the others, and what they import, need not be read for every pair."""
+    return sorted({facts["cases"][case]["table"] for facts in held.values() for case in cases})
 
 
 def definitions(facts: Mapping[str, Any]) -> dict[str, str]:

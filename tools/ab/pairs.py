@@ -71,7 +71,7 @@ class Driver:
     checkouts: Checkouts
     arms: Sequence[Arm]
     rule: Rule
-    tables: str
+    tables: Sequence[str]
     device: str | None
     hang_s: float
     seed: int
@@ -95,7 +95,7 @@ class Driver:
     def survey(self) -> dict[str, Mapping[str, Any]]:
         """What base and head say of themselves: their cases, device and versions. Raises WorkerLost."""
         with self.workers(self.arms[:2], random.Random(self.seed)) as workers:
-            return {name: worker.facts for name, worker in workers.items()}
+            return {name: surveyed(worker, self.hang_s) for name, worker in workers.items()}
 
     @contextlib.contextmanager
     def workers(self, arms: Sequence[Arm], rng: random.Random) -> Iterator[dict[str, Worker]]:
@@ -109,7 +109,7 @@ class Driver:
                 live[arm.name] = Worker(label, arm.python, self.checkouts.place(number), variables)
                 stack.callback(live[arm.name].kill)
             for answer, worker in together(
-                live, self.hang_s, "hello", tables=self.tables, seed=seed, device=self.device
+                live, self.hang_s, "hello", tables=list(self.tables), seed=seed, device=self.device
             ):
                 refuse_unfit(worker, answer)
             yield live
@@ -178,6 +178,13 @@ def together(
     for worker in live.values():
         worker.send(do, **arguments)
     return [(worker.receive(timeout_s), worker) for worker in live.values()]
+
+
+def surveyed(worker: Worker, hang_s: float) -> dict[str, Any]:
+    answer = worker.ask(hang_s, "survey")
+    if "cases" not in answer:
+        raise WorkerLost(f"{worker.arm}: cannot tell what it holds: {answer.get('reason', answer)}")
+    return {**worker.facts, **answer}
 
 
 def refuse_unfit(worker: Worker, answer: Mapping[str, Any]) -> None:

@@ -75,7 +75,7 @@ def driven(repository: Path, python: str, seed: int, rule: Rule) -> Iterator[Dri
     """Both arms are the files as they are now: what differs between them is the dose alone."""
     arms = [Arm(name, WORKTREE, python) for name in ("base", "head")]
     with checked_out(repository, [arm.revision for arm in arms]) as checkouts:
-        yield Driver(checkouts, arms, rule, TABLES, "cpu", HANG_S, seed, time.monotonic(), {}, {})
+        yield Driver(checkouts, arms, rule, [TABLES], "cpu", HANG_S, seed, time.monotonic(), {}, {})
 
 
 def run_campaign(

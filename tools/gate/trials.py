@@ -1,13 +1,10 @@
 """The trials by which the gate is validated: raw rounds of every process, kept so that any rule can be tried."""
 
-import contextlib
 import dataclasses
 import gzip
 import json
 import math
-import os
 import statistics
-import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +13,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from tools.compare import Verdict
-from tools.files import UnusableFile, first_problem, reason, unwritable
+from tools.files import UnusableFile, first_problem, reason, write_atomically
 
 # Format history of a TrialFile:
 #   1  first form
@@ -185,10 +182,7 @@ def check_version(found: int, path: Path) -> None:
 def write_trials(path: Path, trials: TrialFile) -> None:
     """All or nothing, times to DIGITS digits; equal trials make equal bytes. Raises UnusableFile."""
     text = json.dumps(shortened(dataclasses.asdict(trials)), sort_keys=True, separators=(",", ":")) + "\n"
-    try:
-        replace(path, gzip.compress(text.encode(), mtime=0))
-    except OSError as error:
-        raise UnusableFile(unwritable(path, WHAT, error)) from error
+    write_atomically(path, gzip.compress(text.encode(), mtime=0), WHAT)
 
 
 def shortened(document: Any) -> Any:
@@ -197,19 +191,3 @@ def shortened(document: Any) -> Any:
     if isinstance(document, dict):
         return {key: shortened(value) for key, value in document.items()}
     return [shortened(value) for value in document] if isinstance(document, list | tuple) else document
-
-
-def replace(path: Path, content: bytes) -> None:
-    """tools.files writes text; this is the same for bytes: a whole file beside `path`, on disk, then in its place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    finally:
-        with contextlib.suppress(OSError):
-            os.unlink(name)
