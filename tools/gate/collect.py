@@ -35,7 +35,6 @@ class Campaign:
 # Doses of one campaign share their worker processes.
 PLAN = (
     (("0",), (0, 1)),
-    (("0",), (0, 1)),
     (("2", "3"), (0, 2)),
     (("0",), (0, 1)),
     (("1", "5"), (1, 3)),

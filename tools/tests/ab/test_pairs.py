@@ -31,7 +31,7 @@ def test_rounds_are_long_enough_and_slots_short(call_s, iterations, rounds, sett
 
 def test_a_slow_case_has_fewer_alternations_but_never_too_few():
     assert effort(1e-3, RULE).alternations == RULE.alternations
-    assert effort(0.25, RULE).alternations == 6
+    assert effort(0.25, RULE).alternations == 8
     assert effort(10.0, RULE).alternations == RULE.least_alternations
 
 
