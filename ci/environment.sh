@@ -15,8 +15,8 @@ print("\n".join(p["dependencies"] + p["optional-dependencies"]["dev"]))'
 
 make_environment() {
     local python=${PYTHON:-python3} log=.venv/install.log
-    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
-        stop "found no Python of 3.11 or newer as '$python'; install one, or name it: PYTHON=/path/to/python3.12 bash ci/perf.sh"
+    "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' 2>/dev/null ||
+        stop "found no Python of 3.11.4 or newer as '$python'; install one, or name it: PYTHON=/path/to/python3.12 bash ci/perf.sh"
     command -v "${CXX:-g++}" >/dev/null ||
         stop "found no C++ compiler (${CXX:-g++}), which torch.compile and the CPU kernels need; install g++, or name one in CXX"
     echo "setting up .venv: torch and its libraries are about 6 GB; this takes a few minutes, once" >&2

@@ -6,7 +6,7 @@
 set -u
 . "$(dirname "$0")/environment.sh"
 
-minutes=${1:-60} trials=${2:-runs/gate-trials.json.gz} root=$PWD
+minutes=${1:-60} trials=${2:-runs/gate-trials.json.gz} root=$PWD commit=$(git rev-parse HEAD) || stop "found no git repository here"
 mkdir -p runs
 .venv/bin/python -m tools validate-gate "$trials" --minutes "$minutes" --markdown runs/gate.md --plot runs/gate.svg || exit $?
 
@@ -17,7 +17,7 @@ cd "$clone/repository" || exit 2
 
 # Commits the patch $1 on top of what is checked out and holds it against that.
 judge_commit() {
-    git checkout --quiet --detach origin/HEAD && git apply "fixtures/gate/commits/$1.patch" &&
+    git checkout --quiet --detach "$commit" && git apply "fixtures/gate/commits/$1.patch" &&
         git -c user.name=gate -c user.email=gate@example.org -c commit.gpgsign=false commit --quiet --all -m "$1" ||
         stop "fixtures/gate/commits/$1.patch does not fit this commit any more; make it anew"
     "$root/.venv/bin/python" -m tools ab --base HEAD~1 --head HEAD -k "cpp and g32-n16m-t1" --json "$root/runs/gate-$1.json"
@@ -28,4 +28,5 @@ comment=$?
 judge_commit three-percent
 slower=$?
 [ $slower -eq 1 ] || echo "3 % more work in the kernel was not called slower: exit code $slower"
-exit $comment
+[ $comment -ne 0 ] && exit $comment
+[ $slower -le 1 ] || exit $slower

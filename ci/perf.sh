@@ -18,7 +18,10 @@ done
 base_revision() {
     local base
     [ -z "${PERF_BASE:-}" ] || { echo "$PERF_BASE"; return; }
-    base=$(git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main 2>/dev/null) || return
+    if ! base=$(git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main 2>/dev/null); then
+        echo "perf-ratchet: git knows no commit that this one and main share, so no suspect is decided; PERF_BASE=REV names one" >&2
+        return
+    fi
     [ -z "$(git status --porcelain 2>/dev/null)" ] && [ "$base" = "$(git rev-parse HEAD)" ] || echo "$base"
 }
 

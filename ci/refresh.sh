@@ -8,8 +8,8 @@ set -u
 runs=3 reason="" arguments=() manner=()
 while [ $# -gt 0 ]; do
     case $1 in
-        --runs) runs=${2:?--runs needs a number}; shift 2 ;;
-        --reason) reason=${2:?--reason needs a text}; shift 2 ;;
+        --runs) runs=${2:-} && [ "$runs" -gt 0 ] 2>/dev/null || stop "--runs: found '${2:-}', expected a number of processes"; shift 2 ;;
+        --reason) reason=${2:-} && [ -n "$reason" ] || stop "--reason: found no text, expected why worse numbers are right"; shift 2 ;;
         --append | --anchor) manner+=("$1"); shift ;;
         *) arguments+=("$1"); shift ;;
     esac

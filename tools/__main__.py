@@ -7,6 +7,7 @@ import contextlib
 import datetime
 import io
 import math
+import os
 import re
 import shutil
 import signal
@@ -23,7 +24,7 @@ from tools import report as reports
 from tools.ab.checkouts import WORKTREE, UnusableRevision
 from tools.ab.contest import PROFILES, NothingToCompare, Request, contest
 from tools.ab.outcome import Outcome, sentences, table
-from tools.ab.rule import Rule
+from tools.ab.rule import MARGINS, Rule
 from tools.ab.selection import BadExpression
 from tools.ab.workers import WorkerLost
 from tools.baselines import read_baselines
@@ -48,6 +49,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="a run file, as the suite writes it to runs/")]
 Baselines = Annotated[Path, typer.Option("--baselines", metavar="DIR", help="folder of the stored baselines")]
 ROOT = Path("baselines")
+TIMES = {metric for _, metric in MARGINS}  # what an A/B measures
 WIDE = 140  # columns a terminal needs so that no case id breaks
 
 
@@ -166,7 +168,9 @@ def ab(
     device: Annotated[str | None, typer.Option(metavar="cpu|cuda", help="default: cuda where there is one")] = None,
     base_python: Annotated[str, typer.Option(metavar="EXE", help="interpreter of base")] = sys.executable,
     head_python: Annotated[str, typer.Option(metavar="EXE", help="interpreter of head")] = sys.executable,
-    max_minutes: Annotated[float, typer.Option(min=0.0, help="then what is undecided is inconclusive")] = math.inf,
+    max_minutes: Annotated[
+        float, typer.Option(min=0.0, help="what is undecided then is inconclusive: exit 3")
+    ] = math.inf,
     hang_s: Annotated[float, typer.Option(min=1.0, help="a worker that answers nothing for so long is lost")] = 900.0,
     json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="keep every raw slot here")] = None,
     strict: Annotated[bool, typer.Option("--strict", help="inconclusive also exits 3")] = False,
@@ -174,21 +178,23 @@ def ab(
     """Measure two revisions (or environments) side by side, in turns, and say which cases changed."""
     if profile not in PROFILES:
         raise typer.BadParameter(f"unknown profile {profile!r}, expected one of: {', '.join(PROFILES)}")
-    for python in (base_python, head_python):
-        if shutil.which(python) is None:
-            raise typer.BadParameter(f"{python}: no such interpreter, expected an executable file")
-    chosen = suspect_cases(suspects, baselines) if suspects else None
-    if chosen is not None and not chosen:
-        print(f"{suspects} leaves no suspect: nothing to measure again")
-        return
+    if device not in (None, "cpu", "cuda"):
+        raise typer.BadParameter(f"unknown device {device!r}, expected cpu or cuda")
+    chosen = None
+    if suspects:
+        chosen, measured_on = suspect_cases(suspects, baselines)
+        device = device or measured_on
+        if not chosen:
+            print(f"{suspects} leaves no suspect that an A/B decides")
+            return
     if json is not None:
-        check_writable(json)
+        check_writable(json, "A/B file")
     request = Request(
         Path(),
         base,
         head,
-        base_python,
-        head_python,
+        interpreter(base_python),
+        interpreter(head_python),
         keyword,
         chosen,
         profile,
@@ -205,7 +211,7 @@ def ab(
 @app.command("validate-gate")
 def validate_gate(
     file: Annotated[Path, typer.Argument(metavar="TRIALS", help="trial file (.json.gz), read or made")],
-    minutes: Annotated[float, typer.Option(help="first measure for so long, and make the file anew")] = 0.0,
+    minutes: Annotated[float, typer.Option(min=0.0, help="first measure for so long, and make the file anew")] = 0.0,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="write the report here")] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the plot here (SVG; needs matplotlib)")
@@ -213,7 +219,7 @@ def validate_gate(
 ) -> None:
     """Measure the gate itself: false alarms on equal code, and how often known slow-downs are found, rule by rule."""
     if minutes:
-        check_writable(file)
+        check_writable(file, "trial file")
         with interruptible():
             collect(Path(), sys.executable, file, minutes, tell)
     trials = read_trials(file)
@@ -225,13 +231,27 @@ def validate_gate(
         write_atomically(markdown, gate_markdown(trials, rates), "report")
     if plot is not None:
         write_power_plot(plot, rates, f"{trials.machine}: how often a slow-down is flagged")
-    false_reds = [each for each in trials.trials if each.injected == UNCHANGED and each.verdict == Verdict.REGRESSED]
-    raise typer.Exit(1 if false_reds else 0)
+    found = {each.verdict for each in trials.trials if each.injected == UNCHANGED}
+    raise typer.Exit(1 if Verdict.REGRESSED in found else 3 if found <= {Verdict.INCONCLUSIVE} else 0)
 
 
-def suspect_cases(run_file: Path, baselines: Path) -> frozenset[str]:
-    _, findings, _ = judged_run(run_file, baselines)
-    return frozenset(finding.case for finding in findings if finding.verdict is Verdict.SUSPECT)
+def interpreter(python: str) -> str:
+    """Its whole path, for workers run elsewhere; links are kept, for they tell a virtual environment."""
+    found = shutil.which(python)
+    if found is None:
+        raise typer.BadParameter(f"{python}: no such interpreter, expected an executable file")
+    return os.path.abspath(found)
+
+
+def suspect_cases(run_file: Path, baselines: Path) -> tuple[frozenset[str], str]:
+    """The cases whose suspects an A/B can decide, and the device of the run; the other suspects are named."""
+    run, findings, _ = judged_run(run_file, baselines)
+    suspects = [finding for finding in findings if finding.verdict is Verdict.SUSPECT]
+    decided = [finding for finding in suspects if finding.metric in TIMES or finding.metric.endswith("_ratio")]
+    for finding in suspects:
+        if finding not in decided:
+            print(f"{finding.case}: {finding.metric} stays suspect: an A/B does not measure it")
+    return frozenset(finding.case for finding in decided), "cpu" if run.fingerprint.slug.startswith("cpu-") else "cuda"
 
 
 def tell(text: str) -> None:
@@ -250,13 +270,14 @@ def tell_outcome(outcome: Outcome, file: Path | None) -> None:
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """A polite end of the process (CI that cancels) unwinds as Ctrl-C does: workers are killed, checkouts removed."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = {kind: signal.signal(kind, signal.default_int_handler) for kind in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     except KeyboardInterrupt as error:
-        raise Interrupted("interrupted before any case was decided; nothing is left behind") from error
+        raise Interrupted("interrupted, so nothing was judged; nothing is left behind") from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 def main() -> None:

@@ -106,14 +106,14 @@ def stage(path: Path, content: str | bytes) -> str:
     return name
 
 
-def check_writable(path: Path) -> None:
+def check_writable(path: Path, what: str = "run file") -> None:
     """Raise UnusableFile now rather than after the work whose result is to be written to `path`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=path.parent) as probe:
             probe.write(b"0" * 4096)
     except OSError as error:
-        raise UnusableFile(unwritable(path, "run file", error)) from error
+        raise UnusableFile(unwritable(path, what, error)) from error
 
 
 def unwritable(path: Path, what: str, error: OSError) -> str:

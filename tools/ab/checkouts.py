@@ -16,6 +16,7 @@ from pathlib import Path
 
 WORKTREE = "worktree"
 PREFIX = "perf-ratchet-ab-"
+GIT_S = 120
 
 
 class UnusableRevision(Exception):
@@ -55,6 +56,7 @@ def checked_out(repository: Path, revisions: Sequence[str]) -> Iterator[Checkout
         yield Checkouts(folder, list(range(len(revisions))))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)  # once more: a compiler that was being killed may still have written
 
 
 def lay_out(repository: Path, revision: str, place: Path) -> None:
@@ -62,11 +64,11 @@ def lay_out(repository: Path, revision: str, place: Path) -> None:
     if revision == WORKTREE:
         copy_worktree(repository, place)
         return
-    answer = subprocess.run(["git", "archive", "--format=tar", revision], cwd=repository, capture_output=True)
-    if answer.returncode:
-        raise UnusableRevision(f"revision {revision!r}: git cannot hand it out ({last_line(answer.stderr)})")
-    with tarfile.open(fileobj=io.BytesIO(answer.stdout)) as archive:
-        archive.extractall(place, filter="data")
+    try:
+        with tarfile.open(fileobj=io.BytesIO(output(repository, "archive", "--format=tar", revision))) as archive:
+            archive.extractall(place, filter="data")
+    except (OSError, tarfile.TarError) as error:
+        raise UnusableRevision(f"revision {revision!r}: cannot be laid out in {place} ({error})") from error
 
 
 def copy_worktree(repository: Path, place: Path) -> None:
@@ -76,7 +78,8 @@ def copy_worktree(repository: Path, place: Path) -> None:
         source, target = repository / name, place / name
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(source, target)
+            with contextlib.suppress(FileNotFoundError):  # deleted just now
+                shutil.copy2(source, target)
 
 
 def commit_of(repository: Path, revision: str) -> str:
@@ -93,13 +96,19 @@ def commit_of(repository: Path, revision: str) -> str:
 
 
 def git(repository: Path, *arguments: str) -> str:
+    return output(repository, *arguments).decode("utf-8", "surrogateescape")
+
+
+def output(repository: Path, *arguments: str) -> bytes:
     try:
-        answer = subprocess.run(["git", *arguments], cwd=repository, capture_output=True, timeout=120)
+        answer = subprocess.run(["git", *arguments], cwd=repository, capture_output=True, timeout=GIT_S)
     except FileNotFoundError as error:
         raise UnusableRevision("found no git, which hands out the two revisions; install git") from error
+    except subprocess.TimeoutExpired as error:
+        raise UnusableRevision(f"git {arguments[0]} took more than {GIT_S} s in {repository}") from error
     if answer.returncode:
-        raise UnusableRevision(f"git {arguments[0]} failed in {repository}: {last_line(answer.stderr)}")
-    return answer.stdout.decode("utf-8", "surrogateescape")
+        raise UnusableRevision(f"git {' '.join(arguments)} failed in {repository}: {last_line(answer.stderr)}")
+    return answer.stdout
 
 
 def last_line(text: bytes) -> str:

@@ -6,16 +6,17 @@ import math
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from tools.ab.checkouts import checked_out, commit_of
-from tools.ab.job import Job
+from tools.ab.job import Job, Judgement
 from tools.ab.outcome import Outcome, Side
 from tools.ab.pairs import BASE, HEAD, TWIN, Arm, Driver
 from tools.ab.rule import Rule
 from tools.ab.selection import matching, select
+from tools.compare import Verdict
 
 PROFILES = ("quick", "standard", "full")
 TABLES = "perf_tests/test_*.py"
@@ -55,6 +56,7 @@ def contest(request: Request, rule: Rule, say: Callable[[str], None]) -> Outcome
     seed = request.seed if request.seed is not None else random.SystemRandom().getrandbits(32)
     with driven(request, rule, seed, started_s) as driver:
         held = driver.survey()
+        refuse_two_devices(held)
         chosen = select(definitions(held[BASE]), definitions(held[HEAD]), wanted(request, held))
         driver.tables = tables_of(held, [match.name for match in chosen.matches])
         say(f"{len(chosen.matches)} cases, at least {rule.looks[0].pairs} pairs of fresh processes")
@@ -68,6 +70,8 @@ def contest(request: Request, rule: Rule, say: Callable[[str], None]) -> Outcome
             say=say,
         )
         found = job.run() if chosen.matches else []
+        if request.suspects is not None:
+            found = [untimed(each) for each in found]
     base, head, _ = driver.arms
     return Outcome(
         created_utc=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -95,6 +99,19 @@ def driven(request: Request, rule: Rule, seed: int, started_s: float) -> Iterato
         yield Driver(checkouts, arms, rule, [request.tables], request.device, request.hang_s, seed, started_s, {}, {})
 
 
+def untimed(found: Judgement) -> Judgement:
+    """A suspect had a time in its run: without one here nothing is decided, however equal the arms are."""
+    if (found.metric, found.verdict) != ("status", Verdict.UNCHANGED):
+        return found
+    return replace(found, verdict=Verdict.INCONCLUSIVE, reason=f"{found.reason}; it was ok in the run", judged=False)
+
+
+def refuse_two_devices(held: Mapping[str, Mapping[str, Any]]) -> None:
+    if held[BASE]["device"] != held[HEAD]["device"]:
+        found = f"base measures on {held[BASE]['device']}, head on {held[HEAD]['device']}"
+        raise NothingToCompare(f"{found}; choose one that both have with --device")
+
+
 def tables_of(held: Mapping[str, Mapping[str, Any]], cases: Sequence[str]) -> list[str]:
     """The files that hold these cases: the others, and what they import, need not be read for every pair."""
     return sorted({facts["cases"][case]["table"] for facts in held.values() for case in cases})
@@ -108,7 +125,7 @@ def wanted(request: Request, held: Mapping[str, Mapping[str, Any]]) -> list[str]
     """Ids of either arm that the request asks for. Raises NothingToCompare."""
     known = {**held[BASE]["cases"], **held[HEAD]["cases"]}
     of_profile = [name for name, facts in known.items() if in_profile(facts["profile"], request.profile)]
-    found = narrowed(of_profile if request.suspects is None else known, request)
+    found = narrowed(of_profile if request.suspects is None else {*known, *request.suspects}, request)
     if not found:
         told = f"{len(of_profile)} cases of profile {request.profile}, {len(known)} in all"
         hint = "; --profile full takes them all" if narrowed(known, request) else ""

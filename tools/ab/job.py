@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from tools.ab.pairs import Match, Status
+from tools.ab.pairs import LOST, Match, Status
 from tools.ab.rule import (
     MARGINS,
     Estimate,
@@ -25,6 +25,7 @@ from tools.ab.workers import WorkerLost
 from tools.compare import Verdict
 
 Key = tuple[str, str]  # match, metric
+INTERRUPTED = "interrupted"
 
 
 class Pairs(Protocol):
@@ -76,7 +77,8 @@ class Job:
     opinions: dict[Key, Opinion] = field(default_factory=dict)
     judgements: dict[Key, Judgement] = field(default_factory=dict)
     ended: str = ""
-    pair_s: float = 0.0
+    taken: int = 0
+    case_s: float = 0.0
     twin_alarm: Estimate | None = None
 
     def run(self) -> list[Judgement]:
@@ -85,6 +87,8 @@ class Job:
             self.confirm()
         except Ended as end:
             self.ended = str(end)
+        except KeyboardInterrupt:
+            self.ended = INTERRUPTED
         self.conclude()
         return [self.judgements[key] for key in sorted(self.judgements)]
 
@@ -93,28 +97,30 @@ class Job:
     def collect(self, purpose: str, matches: Sequence[Match], upto: int) -> None:
         """Pairs of workers until each of the matches has `upto` of this purpose."""
         while fit := self.short_of(upto, purpose, matches):
-            self.refuse_beyond_budget()
-            number = len({duel.pair for duel in self.duels})
+            self.refuse_beyond_budget(len(fit))
             start_s = self.clock()
-            twin = purpose == "decide" and number % self.rule.twin_every == 0
+            twin = purpose == "decide" and self.taken % self.rule.twin_every == 0
             try:
                 self.duels += self.pairs.run(fit, purpose, twin)
-            except (WorkerLost, KeyboardInterrupt) as error:
-                raise Ended(str(error) or "interrupted") from error
-            self.pair_s = self.clock() - start_s
-            self.say(self.progress(purpose, number + 1, len(fit), upto))
+            except WorkerLost as error:
+                raise Ended(str(error)) from error
+            self.taken += 1
+            pair_s = self.clock() - start_s
+            self.case_s = pair_s / len(fit)
+            self.say(self.progress(purpose, len(fit), pair_s, upto))
 
     def short_of(self, upto: int, purpose: str, matches: Sequence[Match]) -> list[Match]:
         fit = [match for match in matches if match.name not in self.pairs.statuses]
         return [match for match in fit if len(self.of(match.name, purpose)) < upto]
 
-    def progress(self, purpose: str, number: int, cases: int, upto: int) -> str:
+    def progress(self, purpose: str, cases: int, pair_s: float, upto: int) -> str:
         doing = {"decide": f"looks at {', '.join(str(look.pairs) for look in self.rule.looks)}"}
         told = doing.get(purpose, f"{upto} fresh ones confirm what looks slower")
-        return f"pair {number}: {cases} case{'s' if cases > 1 else ''}, {self.pair_s:.0f} s ({told})"
+        return f"pair {self.taken}: {cases} case{'s' if cases > 1 else ''}, {pair_s:.0f} s ({told})"
 
-    def refuse_beyond_budget(self) -> None:
-        if self.remaining_s() < self.pair_s:
+    def refuse_beyond_budget(self, cases: int) -> None:
+        """Another pair would not end in time, at what a case took in the last one."""
+        if self.remaining_s() < self.case_s * cases:
             raise Ended("the time given with --max-minutes is over")
 
     def of(self, name: str, purpose: str) -> list[Duel]:
@@ -160,7 +166,8 @@ class Job:
         held = holm({key: found.p for key, found in self.opinions.items()}, self.rule.family_alpha)
         for key, found in self.opinions.items():
             if found.verdict is Verdict.REGRESSED and key not in held:
-                self.opinions[key] = replace(found, verdict=None)
+                told = f"red alone, but not as one of {len(self.opinions)} (Holm)"
+                self.opinions[key] = replace(found, verdict=None, reason=told)
 
     def margins(self, metric: str) -> Margins:
         return MARGINS[self.device, metric]
@@ -200,14 +207,16 @@ class Job:
     def conclude(self) -> None:
         """Every metric gets its verdict; nothing that was asked for is left out."""
         for match in self.matches:
-            status = self.pairs.statuses.get(match.name)
+            status, duels = self.pairs.statuses.get(match.name), self.of(match.name, "decide")
             if status is not None:
-                self.judgements[match.name, "status"] = unfit(match.name, status)
+                self.judgements[match.name, "status"] = unfit(match.name, status, len(duels))
                 continue
-            metrics = common_metrics(self.of(match.name, "decide")) or ("latency_s",)
-            for metric in metrics:
+            for metric in common_metrics(duels) or ("latency_s",):
                 if (match.name, metric) not in self.judgements:
                     self.conclude_metric((match.name, metric))
+            for metric in sorted({name for duel in duels for name in duel.lost_metrics}):
+                told = "base has this metric, head has not"
+                self.judgements[match.name, metric] = Judgement(match.name, metric, Verdict.MISSING, told)
         self.heed_twin()
 
     def conclude_metric(self, key: Key) -> None:
@@ -221,6 +230,10 @@ class Job:
             self.settle(key, Verdict.INCONCLUSIVE, told, judged=False)
         elif self.ended:
             self.settle(key, Verdict.INCONCLUSIVE, f"{self.ended}; {len(duels)} pairs taken", judged=False)
+        elif found and found.reason:
+            self.settle(key, Verdict.INCONCLUSIVE, found.reason)
+        elif len(duels) < self.rule.looks[-1].pairs:
+            self.settle(key, Verdict.INCONCLUSIVE, "not looked at further: another metric of this case is red")
         else:
             self.settle(key, Verdict.INCONCLUSIVE, "too noisy to tell after the last look")
 
@@ -240,15 +253,19 @@ class Job:
         duels = self.of(name, "decide")
         found = estimate(log_ratios(duels, metric)) if duels else None
         base_s, head_s = medians(duels, metric)
-        numbers = self.numbers(found, math.log1p(self.margins(metric).bias)) if found else {}
+        numbers = self.numbers(found, self.margins(metric)) if found else {}
         pairs = len(duels)
         self.judgements[key] = Judgement(
             name, metric, verdict, reason, judged, pairs=pairs, base_s=base_s, head_s=head_s, **numbers
         )
 
-    def numbers(self, found: Estimate, bias: float) -> dict[str, float]:
+    def numbers(self, found: Estimate, margins: Margins) -> dict[str, float]:
+        """`detectable` as the hardest of the job's cases, for which Holm leaves the least error rate."""
         low, high = found.low(self.rule.same_alpha), found.high(self.rule.same_alpha)
-        detectable = found.detectable(self.rule.looks[-1], bias)
+        last, hardest = self.rule.looks[-1], self.rule.family_alpha / max(1, len(self.opinions))
+        alpha = last.alpha * min(1.0, hardest / self.rule.alpha)
+        least = found.detectable(Look(last.pairs, alpha), math.log1p(margins.bias))
+        detectable = max(least, math.log1p(margins.fail))
         return {
             "change": math.expm1(found.centre),
             "low": math.expm1(low),
@@ -258,9 +275,12 @@ class Job:
 
     def heed_twin(self) -> None:
         """Base that differs from base: this machine cannot tell now, so that nothing may be called red or better."""
-        for metric in common_metrics([duel for duel in self.duels if duel.purpose == "twin"]):
-            ratios = log_ratios([duel for duel in self.duels if duel.purpose == "twin"], metric)
-            self.twin_alarm = alarmed(ratios, self.rule, self.margins(metric)) or self.twin_alarm
+        twins = [duel for duel in self.duels if duel.purpose == "twin"]
+        for metric in sorted({name for duel in twins for name in duel.metrics}):
+            numbers = sorted({duel.pair for duel in twins})
+            pairs = [log_ratios([duel for duel in twins if duel.pair == number], metric) for number in numbers]
+            alarm = alarmed([ratios for ratios in pairs if ratios], self.rule, self.margins(metric))
+            self.twin_alarm = alarm or self.twin_alarm
         if self.twin_alarm is None:
             return
         told = f"base differs from itself by {percent(self.twin_alarm.centre)}: the job is invalid"
@@ -289,9 +309,13 @@ def medians(duels: Sequence[Duel], metric: str) -> tuple[float | None, float | N
     )
 
 
-def unfit(name: str, status: Status) -> Judgement:
+def unfit(name: str, status: Status, duels: int) -> Judgement:
     """A case that only head cannot do any more has regressed; what base cannot do either leaves nothing to judge."""
-    told = f"{status.base} -> {status.head}: {status.reason}"
+    told = status.reason if status.base == LOST else f"{status.base} -> {status.head}: {status.reason}"
+    if duels:
+        told = f"{duels} pairs of processes could be timed, later ones could not: {told}"
+    if duels or status.base == LOST:
+        return Judgement(name, "status", Verdict.INCONCLUSIVE, told, judged=False, pairs=duels)
     if status.base == status.head and status.base != "error":
         return Judgement(name, "status", Verdict.UNCHANGED, told)
     if "ok" not in (status.base, status.head):

@@ -6,15 +6,16 @@ import os
 import random
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tools.ab.checkouts import Checkouts
 from tools.ab.rule import Rule
-from tools.ab.slots import Alternation, Duel, Slot
+from tools.ab.slots import Alternation, Duel, Slot, objections
 from tools.ab.workers import Worker, WorkerLost, environment
 
 BASE, HEAD, TWIN = "base", "head", "twin"
+LOST = "lost"  # no status of a case: its worker ended, or fresh processes disagree
 
 
 @dataclass(frozen=True)
@@ -47,11 +48,14 @@ class Effort:
 
 @dataclass(frozen=True)
 class Status:
-    """A case that cannot be timed on both sides: it does not fit, is not supported, or is wrong."""
+    """A case that cannot be timed on both sides: it does not fit, is not supported, is wrong, or ended its worker."""
 
     base: str
     head: str
     reason: str
+
+    def like(self, other: "Status") -> bool:
+        return (self.base, self.head) == (other.base, other.head)
 
 
 def effort(call_s: float, rule: Rule) -> Effort:
@@ -66,7 +70,11 @@ def effort(call_s: float, rule: Rule) -> Effort:
 
 @dataclass
 class Driver:
-    """Runs pairs. `frozen` and `statuses` grow with the first pair in which a match appears."""
+    """Runs pairs.
+
+    frozen    match -> effort, from the first pair in which it appears
+    statuses  match -> what it ended with; doubts: what it showed once and fresh processes have to show again
+    """
 
     checkouts: Checkouts
     arms: Sequence[Arm]
@@ -78,17 +86,22 @@ class Driver:
     started_s: float
     frozen: dict[str, Effort]
     statuses: dict[str, Status]
+    doubts: dict[str, Status] = field(default_factory=dict)
     pairs: int = 0
 
     def run(self, matches: Sequence[Match], purpose: str, twin: bool) -> list[Duel]:
-        """All matches in one pair, in random order. Raises WorkerLost."""
+        """All matches in one pair, in random order; it ends early where a case ends its worker. Raises WorkerLost."""
         rng = random.Random(f"{self.seed}/{self.pairs}")
         arms = self.arms if twin else self.arms[:2]
         self.checkouts.rearrange(order(len(self.arms), self.pairs))
         found = []
         with self.workers(arms, rng) as workers:
             for match in rng.sample(list(matches), len(matches)):
-                found += self.duels(match, workers, purpose, rng)
+                try:
+                    found += self.duels(match, workers, purpose, rng)
+                except WorkerLost as error:
+                    self.statuses[match.name] = Status(LOST, LOST, str(error))
+                    break
         self.pairs += 1
         return found
 
@@ -115,56 +128,67 @@ class Driver:
             yield live
 
     def duels(self, match: Match, workers: Mapping[str, Worker], purpose: str, rng: random.Random) -> list[Duel]:
-        """Head against base, and in some pairs base against its twin; nothing once a side turned out unfit."""
-        base, head = (BASE, match.base_case), (HEAD, match.head_case)
-        found = [self.duel(match, workers, base, head, purpose, rng)]
-        if TWIN in workers and match.name not in self.statuses:
-            found.append(self.duel(match, workers, base, (TWIN, match.base_case), TWIN, rng))
+        """Head against base, and in some pairs base against its twin; nothing where a side turns out unfit."""
+        base, head = Side(workers[BASE], match.base_case), Side(workers[HEAD], match.head_case)
+        found = [self.duel(match, base, head, purpose, rng)]
+        if TWIN in workers and found[0] is not None:
+            found.append(self.duel(match, base, Side(workers[TWIN], match.base_case), TWIN, rng))
         return [duel for duel in found if duel is not None]
 
-    def duel(
-        self,
-        match: Match,
-        workers: Mapping[str, Worker],
-        base: tuple[str, str],
-        head: tuple[str, str],
-        purpose: str,
-        rng: random.Random,
-    ) -> Duel | None:
-        start_s = time.monotonic()
-        sides = {arm: (workers[arm], case) for arm, case in (base, head)}
-        verify = match.name not in self.frozen or purpose == TWIN
-        if not self.build(match, sides, verify):
+    def duel(self, match: Match, base: "Side", head: "Side", purpose: str, rng: random.Random) -> Duel | None:
+        start_s, taken = time.monotonic(), tuple[Alternation, ...]()
+        status = self.build(match, base, head, purpose)
+        if status is None:
+            taken = tuple(alternate(base, head, self.frozen[match.name], rng, self.hang_s))
+        self.drop(base, head)
+        if status is not None:
+            self.doubt(match, status, purpose)
             return None
-        plan = self.warm(match, sides)
-        taken = tuple(alternate(*sides[base[0]], *sides[head[0]], plan, rng, self.hang_s))
-        for worker, case in sides.values():
-            worker.send("drop", case=case)
-        for worker, _ in sides.values():
-            worker.receive(self.hang_s)
-        objections = tuple(each.objection(os.cpu_count() or 1, len(workers)) for each in taken)
+        found = objections(taken, os.cpu_count() or 1, len(self.arms) if purpose == TWIN else 2)
         now_s = time.monotonic()
-        return Duel(match.name, purpose, self.pairs, start_s - self.started_s, now_s - start_s, taken, objections)
+        return Duel(match.name, purpose, self.pairs, start_s - self.started_s, now_s - start_s, taken, found)
 
-    def build(self, match: Match, sides: Mapping[str, tuple[Worker, str]], verify: bool) -> bool:
-        """Both at once: nothing is timed yet."""
-        for worker, case in sides.values():
-            worker.send("build", case=case, verify=verify)
-        answers = {arm: worker.receive(self.hang_s) for arm, (worker, _) in sides.items()}
-        base, head = answers.values()
-        if (base["status"], head["status"]) == ("ok", "ok"):
-            return True
-        reason = head["reason"] or base["reason"]
-        self.statuses.setdefault(match.name, Status(base["status"], head["status"], reason))
-        return False
+    def build(self, match: Match, base: "Side", head: "Side", purpose: str) -> Status | None:
+        """Built, in the first pair checked, and warmed, one arm after the other, so that neither meets the other's peak
+        of memory. None if both are ready; the first time, base's fastest call then fixes the effort for good."""
+        verify = match.name not in self.frozen or purpose == TWIN
+        built = [side.ask(self.hang_s, "build", verify=verify) for side in (base, head)]
+        if all(answer["status"] == "ok" for answer in built):
+            built = [side.ask(self.hang_s, "warm", least_s=self.rule.warm_s) for side in (base, head)]
+        if any(answer["status"] != "ok" for answer in built):
+            return Status(built[0]["status"], built[1]["status"], built[1]["reason"] or built[0]["reason"])
+        self.frozen.setdefault(match.name, effort(built[0]["call_s"], self.rule))
+        return None
 
-    def warm(self, match: Match, sides: Mapping[str, tuple[Worker, str]]) -> Effort:
-        """One arm after the other; the first time, base's fastest call fixes the effort for good."""
-        calls_s = {
-            arm: worker.ask(self.hang_s, "warm", case=case, least_s=self.rule.warm_s)["call_s"]
-            for arm, (worker, case) in sides.items()
-        }
-        return self.frozen.setdefault(match.name, effort(calls_s[BASE], self.rule))
+    def doubt(self, match: Match, status: Status, purpose: str) -> None:
+        """Final once fresh processes have shown it again. What befalls the twin says nothing of head."""
+        if purpose == TWIN:
+            return
+        before = self.doubts.get(match.name)
+        if before is not None and before.like(status):
+            self.statuses[match.name] = status
+        elif before is not None:
+            told = f"{before.base} -> {before.head} in one pair of processes, {status.base} -> {status.head} in another"
+            self.statuses[match.name] = Status(LOST, LOST, f"{told}: {status.reason}")
+        else:
+            self.doubts[match.name] = status
+
+    def drop(self, base: "Side", head: "Side") -> None:
+        for side in (base, head):
+            side.worker.send("drop", case=side.case)
+        for side in (base, head):
+            side.worker.receive(self.hang_s)
+
+
+@dataclass(frozen=True)
+class Side:
+    """A case in one worker."""
+
+    worker: Worker
+    case: str
+
+    def ask(self, timeout_s: float, do: str, **arguments: Any) -> dict[str, Any]:
+        return self.worker.ask(timeout_s, do, case=self.case, **arguments)
 
 
 def order(arms: int, pair: int) -> list[int]:
@@ -198,23 +222,19 @@ def refuse_unfit(worker: Worker, answer: Mapping[str, Any]) -> None:
     worker.facts = answer
 
 
-def alternate(
-    base: Worker, base_case: str, head: Worker, head_case: str, plan: Effort, rng: random.Random, hang_s: float
-) -> Iterator[Alternation]:
+def alternate(base: Side, head: Side, plan: Effort, rng: random.Random, hang_s: float) -> Iterator[Alternation]:
     """ABBA: who begins is drawn once, then changes each time, so that drift falls on both arms alike."""
     base_first = rng.random() < 0.5
     for _ in range(plan.alternations):
-        slots = {}
-        for arm in ("base", "head") if base_first else ("head", "base"):
-            worker, case = (base, base_case) if arm == "base" else (head, head_case)
-            slots[arm] = slot_of(worker, case, plan, hang_s)
-        yield Alternation(slots["base"], slots["head"], base_first)
+        first, second = (base, head) if base_first else (head, base)
+        slots = {side: slot_of(side, plan, hang_s) for side in (first, second)}
+        yield Alternation(slots[base], slots[head], base_first)
         base_first = not base_first
 
 
-def slot_of(worker: Worker, case: str, plan: Effort, hang_s: float) -> Slot:
-    answer = worker.ask(hang_s, "slot", case=case, iterations=plan.iterations, rounds=plan.rounds, settle=plan.settle)
+def slot_of(side: Side, plan: Effort, hang_s: float) -> Slot:
+    answer = side.ask(hang_s, "slot", iterations=plan.iterations, rounds=plan.rounds, settle=plan.settle)
     if "rounds" not in answer:
-        raise WorkerLost(f"{worker.arm}: {case} failed while it was timed: {answer.get('reason', answer)}")
+        raise WorkerLost(f"{side.worker.arm}: {side.case} failed while it was timed: {answer.get('reason', answer)}")
     rounds = {name: tuple(found) for name, found in answer.pop("rounds").items()}
     return Slot(rounds, **answer)

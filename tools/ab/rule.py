@@ -6,8 +6,9 @@ the cases; a red needs a fresh confirmation.
 """
 
 import math
+import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TypeVar
 
 from scipy.stats import mstats
@@ -18,6 +19,7 @@ from tools.compare import Verdict
 T = TypeVar("T")
 
 TRIM = (0.2, 0.2)
+LEAST_TWINS = 2
 LEAST_PAIRS = 4  # a trimmed interval of fewer has no degrees of freedom worth the name
 
 
@@ -132,10 +134,9 @@ class Opinion:
     """What a look says of one case and metric: a verdict, or None for `collect more`."""
 
     verdict: Verdict | None
-    reason: str
-    estimate: Estimate | None = None
-    p: float = 1.0
-    details: Mapping[str, float] = field(default_factory=dict)
+    estimate: Estimate
+    p: float
+    reason: str = ""
 
 
 def spent(rule: Rule, p: float, look: Look) -> float:
@@ -150,13 +151,13 @@ def opinion(found: Estimate, look: Look, rule: Rule, margins: Margins) -> Opinio
     p_faster = spent(rule, mirrored(found).p_slower(bias), look)
     low, high = found.low(rule.same_alpha), found.high(rule.same_alpha)
     if p_slower <= rule.alpha and found.centre >= fail:
-        return Opinion(Verdict.REGRESSED, "", found, p_slower)
+        return Opinion(Verdict.REGRESSED, found, p_slower)
     if p_faster <= rule.alpha:
-        return Opinion(Verdict.IMPROVED, "", found, p_slower)
-    # Small but surely slower is collected further, for it may yet turn out to be larger than what fails.
+        return Opinion(Verdict.IMPROVED, found, p_slower)
+    # Surely slower, by what would fail a job: collected further, though it may still be within what `unchanged` allows.
     if -same < low and high < same and (low <= bias or found.centre < fail):
-        return Opinion(Verdict.UNCHANGED, "", found, p_slower)
-    return Opinion(None, "", found, p_slower)
+        return Opinion(Verdict.UNCHANGED, found, p_slower)
+    return Opinion(None, found, p_slower)
 
 
 def mirrored(found: Estimate) -> Estimate:
@@ -178,11 +179,16 @@ def confirms(found: Estimate, look: Look, margins: Margins) -> bool:
     return found.low(look.alpha) > 0 and found.centre >= math.log1p(margins.fail)
 
 
-def alarmed(ratios: Sequence[float], rule: Rule, margins: Margins) -> Estimate | None:
-    """Base against base: the estimate if it claims a difference, else None."""
-    found = estimate(ratios)
-    if found is None:
+def alarmed(ratios: Sequence[Sequence[float]], rule: Rule, margins: Margins) -> Estimate | None:
+    """Base against base, the log ratios of all cases pair by pair: the estimate if it claims a difference, else None.
+
+    The cases of a pair share its processes, so that their interval alone is too narrow: every pair must say the same.
+    """
+    found = estimate([ratio for pair in ratios for ratio in pair])
+    if found is None or len(ratios) < LEAST_TWINS:
         return None
-    bias = math.log1p(margins.bias)
-    side = rule.twin_alpha / 2
-    return found if found.low(side) > bias or found.high(side) < -bias else None
+    bias, side = math.log1p(margins.bias), rule.twin_alpha / 2
+    middles = [statistics.median(pair) for pair in ratios]
+    slower = found.low(side) > bias and min(middles) > bias
+    faster = found.high(side) < -bias and max(middles) < -bias
+    return found if slower or faster else None

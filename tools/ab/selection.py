@@ -40,6 +40,8 @@ def select(base: Mapping[str, Any], head: Mapping[str, Any], wanted: Iterable[st
 
 def difference(base: str | None, head: str | None) -> tuple[Verdict, str] | None:
     """Why a case cannot be compared; None where both arms mean the same by it."""
+    if base is None and head is None:
+        return Verdict.MISSING, "neither arm has it: the run is of another commit"
     if base is None:
         return Verdict.NEW, "only head has it"
     if head is None:

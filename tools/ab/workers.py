@@ -26,7 +26,7 @@ SETTINGS = {
     "KINETO_LOG_LEVEL": "5",
     "CUDA_MODULE_LOADING": "LAZY",
 }
-DROPPED = ("PYTHONPATH", "PYTHONSTARTUP", "LD_PRELOAD", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+DROPPED = ("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP", "LD_PRELOAD", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 class WorkerLost(Exception):
@@ -44,6 +44,7 @@ def environment(seed: int, cache: Path, inherited: Mapping[str, str]) -> dict[st
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
         "TORCH_EXTENSIONS_DIR": str(cache / "extensions"),
         "TRITON_CACHE_DIR": str(cache / "triton"),
+        "TMPDIR": str(cache),
     }
 
 
@@ -53,6 +54,7 @@ class Worker:
     def __init__(self, arm: str, python: str, checkout: Path, variables: Mapping[str, str]) -> None:
         self.arm, self.checkout, self.doing, self.rest = arm, checkout, "starting", b""
         self.facts: Mapping[str, Any] = {}
+        Path(variables["TMPDIR"]).mkdir(exist_ok=True)
         self.stderr: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         try:
             self.process = subprocess.Popen(

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tools.ab.checkouts import WORKTREE, checked_out, commit_of, git
-from tools.ab.job import Job, Judgement
+from tools.ab.job import INTERRUPTED, Job, Judgement
 from tools.ab.pairs import Arm, Driver, Match
 from tools.ab.rule import Rule
 from tools.ab.slots import Duel
@@ -87,6 +87,8 @@ def run_campaign(
         job = Job(driver, rule, asked, "cpu", clock=time.monotonic, say=say)
         found = job.run()
         wall_s = time.monotonic() - start_s
+    if job.ended == INTERRUPTED:
+        raise KeyboardInterrupt
     if job.ended or driver.statuses:
         raise WorkerLost(f"campaign {campaign.number} of the validation broke off: {job.ended or driver.statuses}")
     return [trial(campaign.number, each, job.duels, wall_s) for each in found]
@@ -99,12 +101,12 @@ def trial(campaign: int, found: Judgement, duels: Sequence[Duel], wall_s: float)
     share = sum(duel.wall_s for duel in own) / sum(duel.wall_s for duel in duels)
     low, high = (None if bound is None else math.log1p(bound) for bound in (found.low, found.high))
     estimate = math.log1p(found.change or 0.0)
-    pairs = tuple(pair(duel) for duel in own)
+    pairs = tuple(pair(duel) for duel in own if duel.log_ratio(METRIC) is not None)
     return Trial(campaign, workload, dose, str(found.verdict), estimate, low, high, pairs, share * wall_s)
 
 
 def pair(duel: Duel) -> Pair:
-    kept = duel.valid() or list(duel.alternations)
+    kept = duel.valid()
     base, head = (tuple(tuple(getattr(each, arm).rounds[METRIC]) for each in kept) for arm in ("base", "head"))
     return Pair(
         "ab" if duel.purpose == "decide" else "confirm",

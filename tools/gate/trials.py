@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from tools.ab.slots import balanced
 from tools.compare import Verdict
 from tools.files import UnusableFile, first_problem, reason, write_atomically
 
@@ -61,21 +62,19 @@ class Pair:
     def __post_init__(self) -> None:
         if not self.base or not len(self.base) == len(self.head) == len(self.base_first):
             raise BadTrial(f"{len(self.base)} slots of base, {len(self.head)} of head; expected as many of each")
+        if len(set(self.base_first)) < 2:
+            raise BadTrial("all alternations in one order; expected base first in some and head first in others")
         if any(not slot or min(slot) <= 0 for slot in (*self.base, *self.head)):
             raise BadTrial("a slot without rounds, or a round that took no time; expected seconds above 0")
 
     @property
     def log_ratio(self) -> float:
-        """What one pair of processes is worth: the median of either order, and their mean (see tools.ab.slots.Duel)."""
+        """What one pair of processes is worth: see tools.ab.slots.balanced."""
         ratios = [
             math.log(statistics.median(head) / statistics.median(base))
             for base, head in zip(self.base, self.head, strict=True)
         ]
-        orders = [
-            [ratio for ratio, base_first in zip(ratios, self.base_first, strict=True) if base_first is order]
-            for order in (True, False)
-        ]
-        return statistics.fmean(statistics.median(found) for found in orders if found)
+        return balanced(ratios, self.base_first) or 0.0
 
     @property
     def round_count(self) -> int:

@@ -78,6 +78,15 @@ def steady(seconds, spread=0.001):
 
 def wrong(device): return Workload(lambda: 1)
 
+def full(device): raise MemoryError("DefaultCPUAllocator: can't allocate memory")
+
+def full_once(device):
+    marker = os.environ["MARKER"]
+    if not os.path.exists(marker):
+        open(marker, "w").close()
+        full(device)
+    return steady(0.001)(device)
+
 def deadly(device):
     calls = []
     def call():

@@ -112,15 +112,56 @@ def test_a_result_that_became_wrong_is_red_and_never_timed(tmp_path):
 
 def test_a_worker_killed_in_mid_pair_is_named(tmp_path):
     outcome = compared(tmp_path, [case("a/x", "steady(0.001)")], [case("a/x", "deadly")])
-    assert "head (" in outcome.problem
-    assert "killed by SIGKILL during `" in outcome.problem
+    told = "\n".join(sentences(outcome))
+    assert "head (" in told
+    assert "killed by SIGKILL during `" in told
     assert outcome.exit_code() == 3
 
 
 def test_a_worker_that_hangs_is_killed_and_named(tmp_path):
     outcome = compared(tmp_path, [case("a/x", "steady(0.001)")], [case("a/x", "hanging")], hang_s=3.0)
-    assert "no answer to `" in outcome.problem
-    assert "within 3 s; it was killed" in outcome.problem
+    told = "\n".join(sentences(outcome))
+    assert "no answer to `" in told
+    assert "within 3 s; it was killed" in told
+    assert outcome.exit_code() == 3
+
+
+def test_a_case_that_ends_its_worker_does_not_end_the_others(tmp_path):
+    outcome = compared(tmp_path, [STEADY, case("a/x", "steady(0.001)")], [STEADY, case("a/x", "deadly")])
+    assert verdicts(outcome) == {
+        ("a/x", "status"): Verdict.INCONCLUSIVE,
+        ("a/steady", "latency_s"): Verdict.UNCHANGED,
+    }
+    assert outcome.exit_code() == 3
+
+
+def test_a_status_that_fresh_processes_do_not_show_again_is_none(tmp_path, monkeypatch):
+    monkeypatch.setenv("MARKER", str(tmp_path / "marker"))
+    outcome = compared(tmp_path, [case("a/x", "steady(0.001)")], [case("a/x", "full_once")])
+    assert (tmp_path / "marker").exists()
+    assert verdicts(outcome) == {("a/x", "latency_s"): Verdict.UNCHANGED}
+
+
+def test_a_case_that_no_longer_fits_is_red(tmp_path):
+    outcome = compared(tmp_path, [case("a/x", "steady(0.001)")], [case("a/x", "full")])
+    assert verdicts(outcome) == {("a/x", "status"): Verdict.REGRESSED}
+    assert "ok -> oom" in outcome.judgements[0].reason
+
+
+def test_a_suspect_without_a_time_is_not_decided(tmp_path):
+    """Both arms equal in that neither fits beside the other says nothing of the time that looked slower."""
+    both = [case("a/x", "full")]
+    alone = compared(tmp_path, both, both)
+    assert (verdicts(alone), alone.exit_code()) == ({("a/x", "status"): Verdict.UNCHANGED}, 0)
+    request = Request(tmp_path / "repository", "base", "head", sys.executable, sys.executable, seed=7)
+    suspected = contest(dataclasses.replace(request, suspects=frozenset({"a/x"})), QUICK, lambda text: None)
+    assert (verdicts(suspected), suspected.exit_code()) == ({("a/x", "status"): Verdict.INCONCLUSIVE}, 3)
+
+
+def test_a_suspect_that_neither_arm_has_is_named(tmp_path):
+    outcome = compared(tmp_path, [STEADY], [STEADY], suspects=frozenset({"a/steady", "a/nowhere"}))
+    found = {each.case: each.verdict for each in outcome.judgements}
+    assert found == {"a/nowhere": Verdict.MISSING, "a/steady": Verdict.UNCHANGED}
     assert outcome.exit_code() == 3
 
 
@@ -201,9 +242,17 @@ def test_the_command_prints_the_table_and_keeps_the_slots(tmp_path):
     assert json.loads((tmp_path / "ab.json").read_text())["exit_code"] == 1
 
 
+def test_an_interpreter_may_be_named_from_here(tmp_path):
+    folder = repository.repository(tmp_path / "repository", repository.table(STEADY), repository.table(STEADY))
+    (folder / "python").symlink_to(sys.executable)
+    done = run(folder, "--base", "base", "--head", "head", "--head-python", "./python")
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "told"),
     [
+        (["--base", "base", "--device", "tpu"], 2, "unknown device 'tpu'"),
         (["--base", "nowhere"], 2, "revision 'nowhere': no commit of this repository"),
         (["--base", "--output=x"], 2, "revision '--output=x': no commit of this repository"),
         (["--base", "base", "-k", "and and"], 2, "-k 'and and': expected parts of case ids"),

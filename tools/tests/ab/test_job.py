@@ -1,6 +1,7 @@
 """Verdicts from pairs that are drawn, not run: the looks, Holm, the confirmation, the A/A arm, the budget."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -127,6 +128,37 @@ def test_rejected_slots_decide_nothing():
     assert found["a/x"].verdict is Verdict.INCONCLUSIVE
     assert not found["a/x"].judged
     assert "100% of the alternations were rejected: a foreign process was on the GPU" in found["a/x"].reason
+
+
+def test_a_metric_that_head_has_lost_is_missing():
+    class WithoutGraph(FakePairs):
+        def duel(self, *arguments):
+            found = super().duel(*arguments)
+            graph = {"graph_s": (1.0,)}
+            taken = [
+                replace(each, base=replace(each.base, rounds={**each.base.rounds, **graph}))
+                for each in found.alternations
+            ]
+            return replace(found, alternations=tuple(taken))
+
+    job = Job(WithoutGraph({"a/x": 0.0}, sd=0.002), Rule(), [Match("a/x", "a/x", "a/x")], "cpu")
+    assert {found.metric: found.verdict for found in job.run()} == {
+        "latency_s": Verdict.UNCHANGED,
+        "graph_s": Verdict.MISSING,
+    }
+
+
+def test_a_status_after_pairs_that_could_be_timed_is_not_judged():
+    class FailsLater(FakePairs):
+        def run(self, *arguments):
+            if len(self.runs) == 3:
+                self.statuses["a/x"] = Status("ok", "oom", "no memory")
+            return [] if self.statuses else super().run(*arguments)
+
+    job = Job(FailsLater({"a/x": 0.0}, sd=0.2), Rule(), [Match("a/x", "a/x", "a/x")], "cpu")
+    [found] = job.run()
+    assert (found.verdict, found.judged) == (Verdict.INCONCLUSIVE, False)
+    assert "3 pairs of processes could be timed" in found.reason
 
 
 @pytest.mark.parametrize(

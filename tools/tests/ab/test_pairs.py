@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from tools.ab.pairs import Effort, alternate, effort, order
+from tools.ab.pairs import Effort, Side, alternate, effort, order
 from tools.ab.rule import Rule
 from tools.ab.workers import SETTINGS, environment
 
@@ -18,6 +18,10 @@ class FakeWorker:
     def ask(self, timeout_s, do, **arguments):
         self.asked.append((self.arm, arguments))
         return {"rounds": {"latency_s": [1.0]}, "wall_s": 1.0, "cpu_s": 1.0}
+
+
+def sides(asked):
+    return [Side(FakeWorker(arm, asked), "a/x") for arm in ("base", "head")]
 
 
 @pytest.mark.parametrize(
@@ -38,9 +42,8 @@ def test_a_slow_case_has_fewer_alternations_but_never_too_few():
 @pytest.mark.parametrize("seed", range(4))
 def test_slots_follow_one_another_as_abba_with_the_same_effort(seed):
     asked = []
-    workers = [FakeWorker("base", asked), FakeWorker("head", asked)]
-    plan = Effort(7, 3, 2, 4)
-    found = list(alternate(workers[0], "a/x", workers[1], "a/x", plan, random.Random(seed), 1.0))
+    base, head = sides(asked)
+    found = list(alternate(base, head, Effort(7, 3, 2, 4), random.Random(seed), 1.0))
     arms = [arm for arm, _ in asked]
     assert arms in (["base", "head", "head", "base"] * 2, ["head", "base", "base", "head"] * 2)
     assert [each.base_first for each in found] == [arms[0] == "base", arms[0] != "base"] * 2
@@ -53,8 +56,8 @@ def test_who_begins_is_drawn():
     firsts = set()
     for seed in range(20):
         asked = []
-        workers = [FakeWorker("base", asked), FakeWorker("head", asked)]
-        list(alternate(workers[0], "a", workers[1], "a", Effort(1, 1, 0, 1), random.Random(seed), 1.0))
+        base, head = sides(asked)
+        list(alternate(base, head, Effort(1, 1, 0, 1), random.Random(seed), 1.0))
         firsts.add(asked[0][0])
     assert firsts == {"base", "head"}
 
@@ -70,6 +73,7 @@ def test_both_arms_get_the_same_environment_but_for_their_caches(tmp_path):
         "TORCHINDUCTOR_CACHE_DIR",
         "TORCH_EXTENSIONS_DIR",
         "TRITON_CACHE_DIR",
+        "TMPDIR",
     }
     assert first["PATH"] == "/bin"
     assert first["PYTHONHASHSEED"] == "123456789"

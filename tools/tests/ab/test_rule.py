@@ -95,12 +95,17 @@ def test_a_confirmation_must_be_sure_and_large_enough():
     assert not confirms(estimate([0.06, -0.03, 0.09, 0.0, 0.03, 0.03]), look, CPU)
 
 
-def test_an_alarm_needs_more_than_the_bias():
+def test_an_alarm_needs_more_than_the_bias_and_every_pair():
     margins = Margins(bias=0.005, same=0.02, fail=0.01)
-    assert alarmed(ratios(0.03, 0.003, 8), RULE, margins) is not None
-    assert alarmed(ratios(-0.03, 0.003, 8), RULE, margins) is not None
-    assert alarmed(ratios(0.003, 0.0001, 8), RULE, margins) is None
-    assert alarmed([0.5, 0.5], RULE, margins) is None
+
+    def alarm(*centres, sd=0.002):
+        return alarmed([ratios(centre, sd, 6, seed) for seed, centre in enumerate(centres)], RULE, margins)
+
+    assert alarm(0.03, 0.03) is not None
+    assert alarm(-0.03, -0.03) is not None
+    assert alarm(0.003, 0.003, sd=0.0001) is None
+    assert alarm(0.06, 0.06, 0.06, 0.0) is None  # one pair of processes differs: its cases are no more than one witness
+    assert alarm(0.5) is None
 
 
 def test_detectable_shrinks_with_the_spread():

@@ -1,8 +1,9 @@
+import dataclasses
 import math
 
 import pytest
 
-from tools.ab.slots import Alternation, Duel, commonest_objection, log_ratios, rejected_share
+from tools.ab.slots import Alternation, Duel, commonest_objection, log_ratios, objections, rejected_share
 from tools.tests.ab.fakes import alternation, duel, slot
 
 STEP = 0.01  # each slot takes 1 % longer than the one before it: a clock that sinks, a cache that fills
@@ -54,6 +55,23 @@ def test_a_metric_that_one_slot_lacks_is_none():
     graph = slot(1.0, metric="graph_s")
     wide = Alternation(base=type(both)({**both.rounds, **graph.rounds}, 1.0, 1.0), head=slot(1.0), base_first=True)
     assert Duel("a/x", "decide", 0, 0.0, 1.0, (wide,), (None,)).metrics == ("latency_s",)
+
+
+def test_a_metric_that_only_base_has_is_lost():
+    base, head = slot(1.0), slot(1.0)
+    wide = dataclasses.replace(base, rounds={**base.rounds, "graph_s": (1.0,)})
+    found = Duel("a/x", "decide", 0, 0.0, 1.0, (Alternation(wide, head, True),), (None,))
+    assert found.lost_metrics == ("graph_s",)
+    assert Duel("a/x", "decide", 0, 0.0, 1.0, (Alternation(head, wide, True),), (None,)).lost_metrics == ()
+
+
+def test_a_neighbour_too_small_for_one_alternation_is_seen_in_all_of_them():
+    """Half a core of two: 0.04 s in 0.08 s of wall, within the ticks once and far beyond them fifteen times."""
+    one = Alternation(slot(1.0, wall_s=0.04, busy_s=0.06), slot(1.0, wall_s=0.04, busy_s=0.06), True)
+    assert one.objection(cores=2, workers=2) is None
+    assert objections([one] * 15, cores=2, workers=2) == ("other processes used the machine",) * 15
+    idle = Alternation(slot(1.0, wall_s=0.04, busy_s=0.04), slot(1.0, wall_s=0.04, busy_s=0.05), True)
+    assert objections([idle] * 15, cores=2, workers=2) == (None,) * 15
 
 
 @pytest.mark.parametrize(
