@@ -66,8 +66,8 @@ def test_a_metric_that_only_base_has_is_lost():
 
 
 def test_a_neighbour_too_small_for_one_alternation_is_seen_in_all_of_them():
-    """Half a core of two: 0.04 s in 0.08 s of wall, within the ticks once and far beyond them fifteen times."""
-    one = Alternation(slot(1.0, wall_s=0.04, busy_s=0.06), slot(1.0, wall_s=0.04, busy_s=0.06), True)
+    """0.034 s of a core in 0.08 s of wall: within the ticks once, and far beyond them fifteen times."""
+    one = Alternation(slot(1.0, wall_s=0.04, busy_s=0.057), slot(1.0, wall_s=0.04, busy_s=0.057), True)
     assert one.objection(cores=2, workers=2) is None
     assert objections([one] * 15, cores=2, workers=2) == ("other processes used the machine",) * 15
     idle = Alternation(slot(1.0, wall_s=0.04, busy_s=0.04), slot(1.0, wall_s=0.04, busy_s=0.05), True)
