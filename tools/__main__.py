@@ -5,6 +5,7 @@ Exit codes of every verb: 0 nothing regressed, 1 regressed, 2 usage or unreadabl
 
 import contextlib
 import datetime
+import importlib.util
 import io
 import math
 import os
@@ -218,6 +219,8 @@ def validate_gate(
     ] = None,
 ) -> None:
     """Measure the gate itself: false alarms on equal code, and how often known slow-downs are found, rule by rule."""
+    if plot is not None and importlib.util.find_spec("matplotlib") is None:
+        raise typer.BadParameter("--plot needs matplotlib: python -m pip install matplotlib")
     if minutes:
         check_writable(file, "trial file")
         with interruptible():

@@ -62,8 +62,6 @@ class Pair:
     def __post_init__(self) -> None:
         if not self.base or not len(self.base) == len(self.head) == len(self.base_first):
             raise BadTrial(f"{len(self.base)} slots of base, {len(self.head)} of head; expected as many of each")
-        if len(set(self.base_first)) < 2:
-            raise BadTrial("all alternations in one order; expected base first in some and head first in others")
         if any(not slot or min(slot) <= 0 for slot in (*self.base, *self.head)):
             raise BadTrial("a slot without rounds, or a round that took no time; expected seconds above 0")
 
@@ -74,7 +72,15 @@ class Pair:
             math.log(statistics.median(head) / statistics.median(base))
             for base, head in zip(self.base, self.head, strict=True)
         ]
-        return balanced(ratios, self.base_first) or 0.0
+        found = balanced(ratios, self.base_first)
+        if found is None:
+            raise BadTrial("all alternations in one order; expected a pair that counts")
+        return found
+
+    @property
+    def counts(self) -> bool:
+        """Whether enough of it was left undisturbed: an alternation of each order."""
+        return len(set(self.base_first)) == 2
 
     @property
     def round_count(self) -> int:
@@ -112,7 +118,7 @@ class Trial:
 
     @property
     def ab_pairs(self) -> tuple[Pair, ...]:
-        return tuple(pair for pair in self.pairs if pair.kind == "ab")
+        return tuple(pair for pair in self.pairs if pair.kind == "ab" and pair.counts)
 
     @property
     def true_log_ratio(self) -> float:

@@ -129,3 +129,12 @@ def test_doses_are_known_by_name():
     assert [INJECTED[name] for name in STEADY] == [0, 1, 2, 3, 5, 10]
     assert told("unchanged", "10").true_log_ratio == pytest.approx(math.log(1.1))
     assert told("unchanged", "bimodal").true_log_ratio == told("unchanged", "3").true_log_ratio
+
+
+def test_a_pair_that_was_disturbed_all_but_once_takes_no_part():
+    lonely = Pair("ab", 0.0, ((0.01,),), ((0.02,),), (True,))
+    made = some_file().trials[0]
+    spoilt = dataclasses.replace(made, pairs=(*made.pairs, lonely))
+    assert spoilt.ab_pairs == made.ab_pairs
+    with pytest.raises(BadTrial, match="in one order"):
+        _ = lonely.log_ratio
