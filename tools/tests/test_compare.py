@@ -521,7 +521,7 @@ def test_incomparable_names_the_versions_and_the_ways_out():
     [_, finding] = judge_record(record(graph_count=9), base, elsewhere)
     assert (finding.metric, finding.verdict) == ("graph_count", INCOMPARABLE)
     assert "software.torch: 2.14.1 -> 2.15.0" in finding.reason
-    assert "python" not in finding.reason
+    assert "software.python" not in finding.reason
     assert "refresh" in finding.reason
     assert (finding.baseline, finding.value) == (1, 9)
     assert exit_of(run(record(graph_count=9), place=elsewhere), base) == 3
