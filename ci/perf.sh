@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Measure the suite on this machine, judge it against the stored baselines, print the report. Times that a stored number
-# cannot decide (suspects) are then measured side by side with PERF_BASE, or else with where this branch left main.
+# cannot decide (suspects) are then measured side by side with PERF_BASE, or else with where this branch left main, for
+# PERF_AB_MINUTES (30) at most.
 # Arguments go to pytest:  bash ci/perf.sh -k mxint8 --perf-profile quick
 # Exit code: 0 nothing regressed, 1 regressed or wrong, 2 usage or unreadable input, 3 could not judge.
 set -u
@@ -36,7 +37,8 @@ esac
 
 base=$(base_revision)
 [ -n "$base" ] && [ "$baselines" != none ] && [ -f "$run" ] || exit $code
-.venv/bin/python -m tools ab --base "$base" --suspects "$run" --baselines "$baselines" --json "${run%.json}.ab.json"
+.venv/bin/python -m tools ab --base "$base" --suspects "$run" --baselines "$baselines" --json "${run%.json}.ab.json" \
+    --max-minutes "${PERF_AB_MINUTES:-30}"
 decided=$?
 [ $decided -eq 0 ] && exit $code
 exit $decided

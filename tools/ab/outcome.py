@@ -122,7 +122,7 @@ def cost(outcome: Outcome) -> str:
     share = sum(objection is not None for objection in rejected) / len(rejected) if rejected else 0.0
     per_case = f", {outcome.wall_s / cases:.0f} s a case" if cases else ""
     return (
-        f"{cases} cases in {pairs} pairs of fresh processes, {outcome.wall_s:.0f} s wall{per_case}; "
+        f"{cases} case{'' if cases == 1 else 's'} in {pairs} pairs of fresh processes, {outcome.wall_s:.0f} s wall{per_case}; "
         f"{share:.1%} of the alternations rejected"
     )
 
