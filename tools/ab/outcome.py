@@ -121,8 +121,9 @@ def cost(outcome: Outcome) -> str:
     rejected = [objection for duel in outcome.duels for objection in duel.objections]
     share = sum(objection is not None for objection in rejected) / len(rejected) if rejected else 0.0
     per_case = f", {outcome.wall_s / cases:.0f} s a case" if cases else ""
+    noun = "case" if cases == 1 else "cases"
     return (
-        f"{cases} case{'' if cases == 1 else 's'} in {pairs} pairs of fresh processes, {outcome.wall_s:.0f} s wall{per_case}; "
+        f"{cases} {noun} in {pairs} pairs of fresh processes, {outcome.wall_s:.0f} s wall{per_case}; "
         f"{share:.1%} of the alternations rejected"
     )
 
