@@ -5,6 +5,7 @@ import math
 import os
 import random
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,12 +39,26 @@ class Match:
 
 @dataclass(frozen=True)
 class Effort:
-    """Frozen from base before anything is compared, and used for both arms."""
+    """Frozen from base before anything is compared, and used for both arms.
+
+    alternations  of one pass
+    passes        of a pair: in each the case is built anew
+    """
 
     iterations: int
     rounds: int
     settle: int
     alternations: int
+    passes: int
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """What one pass gave of one comparison."""
+
+    start_s: float
+    wall_s: float
+    alternations: tuple[Alternation, ...]
 
 
 @dataclass(frozen=True)
@@ -58,14 +73,15 @@ class Status:
         return (self.base, self.head) == (other.base, other.head)
 
 
-def effort(call_s: float, rule: Rule) -> Effort:
-    """Rounds long enough for the clock, a slot short against drift, and no more alternations than a case may cost."""
+def effort(call_s: float, build_s: float, rule: Rule) -> Effort:
+    """Rounds long enough for the clock, a slot short against drift, and no more alternations than a case may cost. What
+    takes long to build, a compiled model, is built once a pair."""
     iterations = max(1, math.ceil(rule.least_round_s / call_s))
     rounds = max(1, math.ceil(rule.slot_s / (iterations * call_s)))
-    slot_s = rounds * iterations * call_s
-    affordable = int(rule.case_pair_s / (2 * slot_s))
+    affordable = int(rule.case_pair_s / (2 * rounds * iterations * call_s))
     alternations = max(rule.least_alternations, min(rule.alternations, affordable))
-    return Effort(iterations, rounds, 0 if call_s > rule.slot_s else iterations, alternations)
+    passes = max(1, min(rule.passes, alternations // rule.least_alternations, int(rule.case_pair_s / (2 * build_s))))
+    return Effort(iterations, rounds, 0 if call_s > rule.settle_s else iterations, alternations // passes, passes)
 
 
 @dataclass
@@ -90,20 +106,33 @@ class Driver:
     pairs: int = 0
 
     def run(self, matches: Sequence[Match], purpose: str, twin: bool) -> list[Duel]:
-        """All matches in one pair, in random order; it ends early where a case ends its worker. Raises WorkerLost."""
+        """All matches in one pair; it ends early where a case ends its worker. Raises WorkerLost."""
         rng = random.Random(f"{self.seed}/{self.pairs}")
         arms = self.arms if twin else self.arms[:2]
         self.checkouts.rearrange(order(len(self.arms), self.pairs))
-        found = []
         with self.workers(arms, rng) as workers:
-            for match in rng.sample(list(matches), len(matches)):
+            taken = self.passes(matches, workers, purpose, rng)
+        found = [self.duel(name, versus, stretches, len(arms)) for (name, versus), stretches in taken.items()]
+        self.pairs += 1
+        return [duel for duel in found if duel is not None]
+
+    def passes(
+        self, matches: Sequence[Match], workers: Mapping[str, Worker], purpose: str, rng: random.Random
+    ) -> Mapping[tuple[str, str], list[Stretch]]:
+        """Every match as often as its effort says, in an order drawn anew for each pass, so that no case lives in one
+        spell of the machine or in one place of memory. What could not be built is left to fresh processes."""
+        taken = defaultdict[tuple[str, str], list[Stretch]](list)
+        fit = list(matches)
+        for number in range(self.rule.passes):
+            for match in rng.sample(fit, len(fit)):
                 try:
-                    found += self.duels(match, workers, purpose, rng)
+                    for versus, stretch in self.stretches(match, workers, purpose, number, rng):
+                        taken[match.name, versus].append(stretch)
                 except WorkerLost as error:
                     self.statuses[match.name] = Status(LOST, LOST, str(error))
-                    break
-        self.pairs += 1
-        return found
+                    return taken
+            fit = [each for each in fit if number < len(taken[each.name, purpose]) < self.frozen[each.name].passes]
+        return taken
 
     def survey(self) -> dict[str, Mapping[str, Any]]:
         """What base and head say of themselves: their cases, device and versions. Raises WorkerLost."""
@@ -127,37 +156,54 @@ class Driver:
                 refuse_unfit(worker, answer)
             yield live
 
-    def duels(self, match: Match, workers: Mapping[str, Worker], purpose: str, rng: random.Random) -> list[Duel]:
+    def stretches(
+        self, match: Match, workers: Mapping[str, Worker], purpose: str, number: int, rng: random.Random
+    ) -> Iterator[tuple[str, Stretch]]:
         """Head against base, and in some pairs base against its twin; nothing where a side turns out unfit."""
         base, head = Side(workers[BASE], match.base_case), Side(workers[HEAD], match.head_case)
-        found = [self.duel(match, base, head, purpose, rng)]
-        if TWIN in workers and found[0] is not None:
-            found.append(self.duel(match, base, Side(workers[TWIN], match.base_case), TWIN, rng))
-        return [duel for duel in found if duel is not None]
+        found = self.stretch(match, base, head, purpose, number, rng)
+        if found is None:
+            return
+        yield purpose, found
+        if TWIN in workers:
+            twin = self.stretch(match, base, Side(workers[TWIN], match.base_case), TWIN, number, rng)
+            if twin is not None:
+                yield TWIN, twin
 
-    def duel(self, match: Match, base: "Side", head: "Side", purpose: str, rng: random.Random) -> Duel | None:
+    def stretch(
+        self, match: Match, base: "Side", head: "Side", purpose: str, number: int, rng: random.Random
+    ) -> Stretch | None:
+        """One pass, the `number`-th of its pair, on a core that changes from pass to pass and from pair to pair."""
         start_s, taken = time.monotonic(), tuple[Alternation, ...]()
-        status = self.build(match, base, head, purpose)
+        status = self.build(match, base, head, number == 0 and (purpose == TWIN or match.name not in self.frozen))
         if status is None:
-            taken = tuple(alternate(base, head, self.frozen[match.name], rng, self.hang_s))
+            taken = tuple(alternate(base, head, self.frozen[match.name], rng, self.hang_s, self.pairs + number))
         self.drop(base, head)
         if status is not None:
             self.doubt(match, status, purpose)
             return None
-        found = objections(taken, os.cpu_count() or 1, len(self.arms) if purpose == TWIN else 2)
-        now_s = time.monotonic()
-        return Duel(match.name, purpose, self.pairs, start_s - self.started_s, now_s - start_s, taken, found)
+        return Stretch(start_s - self.started_s, time.monotonic() - start_s, taken)
 
-    def build(self, match: Match, base: "Side", head: "Side", purpose: str) -> Status | None:
+    def duel(self, name: str, purpose: str, stretches: Sequence[Stretch], workers: int) -> Duel | None:
+        """All passes of a comparison together; None where the pair ended before the last of them."""
+        if not stretches or len(stretches) < self.frozen[name].passes:
+            return None
+        taken = tuple(each for stretch in stretches for each in stretch.alternations)
+        found = objections(taken, os.cpu_count() or 1, workers)
+        wall_s = sum(stretch.wall_s for stretch in stretches)
+        return Duel(name, purpose, self.pairs, stretches[0].start_s, wall_s, taken, found)
+
+    def build(self, match: Match, base: "Side", head: "Side", verify: bool) -> Status | None:
         """Built, in the first pair checked, and warmed, one arm after the other, so that neither meets the other's peak
         of memory. None if both are ready; the first time, base's fastest call then fixes the effort for good."""
-        verify = match.name not in self.frozen or purpose == TWIN
+        start_s = time.monotonic()
         built = [side.ask(self.hang_s, "build", verify=verify) for side in (base, head)]
+        build_s = (time.monotonic() - start_s) / 2
         if all(answer["status"] == "ok" for answer in built):
             built = [side.ask(self.hang_s, "warm", least_s=self.rule.warm_s) for side in (base, head)]
         if any(answer["status"] != "ok" for answer in built):
             return Status(built[0]["status"], built[1]["status"], built[1]["reason"] or built[0]["reason"])
-        self.frozen.setdefault(match.name, effort(built[0]["call_s"], self.rule))
+        self.frozen.setdefault(match.name, effort(built[0]["call_s"], build_s, self.rule))
         return None
 
     def doubt(self, match: Match, status: Status, purpose: str) -> None:
@@ -222,18 +268,22 @@ def refuse_unfit(worker: Worker, answer: Mapping[str, Any]) -> None:
     worker.facts = answer
 
 
-def alternate(base: Side, head: Side, plan: Effort, rng: random.Random, hang_s: float) -> Iterator[Alternation]:
-    """ABBA: who begins is drawn once, then changes each time, so that drift falls on both arms alike."""
+def alternate(
+    base: Side, head: Side, plan: Effort, rng: random.Random, hang_s: float, turn: int
+) -> Iterator[Alternation]:
+    """ABBA: who begins is drawn once, then changes each time, so that drift falls on both arms alike; both on the same
+    core, the `turn`-th."""
     base_first = rng.random() < 0.5
     for _ in range(plan.alternations):
         first, second = (base, head) if base_first else (head, base)
-        slots = {side: slot_of(side, plan, hang_s) for side in (first, second)}
+        slots = {side: slot_of(side, plan, hang_s, turn) for side in (first, second)}
         yield Alternation(slots[base], slots[head], base_first)
         base_first = not base_first
 
 
-def slot_of(side: Side, plan: Effort, hang_s: float) -> Slot:
-    answer = side.ask(hang_s, "slot", iterations=plan.iterations, rounds=plan.rounds, settle=plan.settle)
+def slot_of(side: Side, plan: Effort, hang_s: float, turn: int) -> Slot:
+    wanted = {"iterations": plan.iterations, "rounds": plan.rounds, "settle": plan.settle, "turn": turn}
+    answer = side.ask(hang_s, "slot", **wanted)
     if "rounds" not in answer:
         raise WorkerLost(f"{side.worker.arm}: {side.case} failed while it was timed: {answer.get('reason', answer)}")
     rounds = {name: tuple(found) for name, found in answer.pop("rounds").items()}

@@ -1,7 +1,7 @@
 """The rule by which base and head are told apart. Its figures were fixed before the data that validate it were taken.
 
 Estimate: 20 % trimmed mean of one log ratio a pair of workers, with the interval of Tukey and McLaughlin (1963;
-scipy.stats.mstats.trimmed_mean_ci). Looks at 6, 12 and 18 pairs share the error rate by Bonferroni; Holm (1979) over
+scipy.stats.mstats.trimmed_mean_ci). Its looks share the error rate by Bonferroni; Holm (1979) over
 the cases; a red needs a fresh confirmation.
 """
 
@@ -57,26 +57,37 @@ class Look:
 class Rule:
     """All that is fixed before a job begins.
 
-    slot_s            a slot is at least one round and lasts about so long; a round is one call or least_round_s of them
-    alternations      of a case in one pair, fewer where they would take longer than case_pair_s. Many short ones: on a
-                      shared machine fifteen slots of 0.03 s spread less than five of 0.1 s (SD of a pair 1.3 % against
-                      1.9 %, median of 18 workloads), for the neighbours' noise changes from second to second; and from
-                      2 to 15 alternations the spread still falls as their number to the power of -0.5 (3.0 to 1.3 %)
+    slot_s            a slot is at least one round and lasts about so long; a round is one call or least_round_s of
+                      them. Short, for a core of a shared machine changes its speed from one hundredth of a second to
+                      the next (1.7 times, with what the neighbour on its other thread does): sixteen alternations of
+                      0.015 s spread less than as many of 0.03 s (SD of a pair 1.3 against 2.3 %, geometric mean of 18
+                      workloads, five and six pairs each)
+    settle_s          a call longer than this is not repeated, unrecorded, before each slot
+    alternations      of a case in one pair, fewer where they would take longer than case_pair_s
+    passes            over which they are spread, the case built anew in each: the neighbours of a shared machine are
+                      loud for seconds, and where its memory lies decides the speed of a case. Three passes of five
+                      spread less than fifteen alternations in one (SD of a pair of a generator in Python 1.7 against
+                      4.4 %, of a regular expression 2.5 against 4.6 %, eight pairs)
     warm_s            of calls before the first slot of a pair
-    family_alpha      Holm over the cases of the job
+    looks, confirm    a red passes both: 0.005 for all looks of a case and 0.03 for all of its confirmation
+    family_alpha      Holm over the cases of the job, before the confirmation
+    improved_alpha    for all looks of a case; stricter, for nothing confirms it
     twin_every        each so many pairs a second checkout of base is held against base
     rejected_share    more alternations rejected than this: inconclusive
     """
 
-    slot_s: float = 0.03
-    least_round_s: float = 0.01
+    slot_s: float = 0.01
+    least_round_s: float = 0.005
+    settle_s: float = 0.03
     warm_s: float = 0.05
-    alternations: int = 30
+    alternations: int = 16
+    passes: int = 4
     case_pair_s: float = 4.0
     least_alternations: int = 4
-    looks: tuple[Look, ...] = (Look(6, 0.0002), Look(12, 0.0003), Look(18, 0.0005))
-    confirm: tuple[Look, ...] = (Look(6, 0.005), Look(12, 0.005))
-    family_alpha: float = 0.01
+    looks: tuple[Look, ...] = (Look(6, 0.0005), Look(12, 0.001), Look(18, 0.0015), Look(30, 0.002))
+    confirm: tuple[Look, ...] = (Look(6, 0.01), Look(12, 0.01), Look(18, 0.01))
+    family_alpha: float = 0.05
+    improved_alpha: float = 0.001
     same_alpha: float = 0.025
     twin_every: int = 4
     twin_alpha: float = 0.01
@@ -152,7 +163,7 @@ def opinion(found: Estimate, look: Look, rule: Rule, margins: Margins) -> Opinio
     low, high = found.low(rule.same_alpha), found.high(rule.same_alpha)
     if p_slower <= rule.alpha and found.centre >= fail:
         return Opinion(Verdict.REGRESSED, found, p_slower)
-    if p_faster <= rule.alpha:
+    if p_faster <= rule.improved_alpha:
         return Opinion(Verdict.IMPROVED, found, p_slower)
     # Surely slower, by what would fail a job: collected further, though it may still be within what `unchanged` allows.
     if -same < low and high < same and (low <= bias or found.centre < fail):

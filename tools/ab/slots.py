@@ -25,6 +25,7 @@ class Slot:
     wall_s    of the slot; cpu_s: CPU seconds of all threads of the worker in it
     busy_s    CPU seconds that the whole machine used meanwhile, stolen_s those that the host took; None: not counted
     switches  involuntary context switches of the worker
+    core      that its main thread was on
     gpu       what the driver tells: clocks_mhz, power_w, temperature_c, event_reasons, processes; empty on a CPU
     """
 
@@ -37,6 +38,7 @@ class Slot:
     involuntary_switches: int = 0
     pressure_s: float | None = None
     gpu: Mapping[str, float] = field(default_factory=dict)
+    core: int | None = None
 
     def median_s(self, metric: str) -> float:
         return statistics.median(self.rounds[metric])

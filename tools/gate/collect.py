@@ -64,7 +64,7 @@ def case_of(workload: str, dose: str) -> str:
 
 def frozen_rule(cases: int) -> Rule:
     """The rule of `ab` without its A/A arm, which is what is measured here. Each case is judged as the hardest one of
-    a job of ten: at 0.001, not at 0.01 / `cases`, for no job has seven true changes of each case in it."""
+    a job of ten: at 0.005, not at 0.05 / `cases`, for no job has seven true changes of each case in it."""
     rule = Rule()
     return dataclasses.replace(rule, family_alpha=rule.alpha * cases, twin_every=10**6)
 

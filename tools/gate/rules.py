@@ -4,7 +4,7 @@ Every rule says yes or no as its tool ships it, and gives a score that grows wit
 it the rule's threshold can be moved until all rules raise as many false alarms as each other.
 
 Where the data differ from what a tool collects, they favour the other tool: processes are warmed, pinned and run in
-turns, and a round lasts 10 ms where pytest-benchmark is content with 5 µs.
+turns, on the same core, and a round lasts 5 ms where pytest-benchmark is content with 5 µs.
 """
 
 import math
@@ -23,9 +23,9 @@ from tools.compare import Verdict, judge_spread
 from tools.gate.trials import UNCHANGED, Pair, Slots, Trial
 from tools.policy import policy_of
 
-LEAST_ROUND_S = 0.010
+LEAST_ROUND_S = 0.005
 LEAST_P = 1e-300  # stands for a p too small for a float, so that its logarithm exists
-PAIRED_ALPHA = 0.001  # one-sided, that of the three looks of the A/B together
+PAIRED_ALPHA = 0.001  # one-sided
 
 
 @dataclass(frozen=True)
@@ -153,13 +153,16 @@ def process_medians(trial: Trial, archive: Archive, most: int = 9) -> Sample | N
     return Sample(base, head, seconds_of(trial, pairs)) if pairs else None
 
 
-def pyperf_values(trial: Trial, archive: Archive, processes: int = 20, values: int = 3) -> Sample | None:
-    """Up to 20 processes, 3 values each: the medians of their first slots, since a pyperf value lasts 100 ms too."""
+def pyperf_values(trial: Trial, archive: Archive, processes: int = 20) -> Sample | None:
+    """Up to 20 processes, 3 values each: means over a third of its rounds, since a pyperf value lasts 100 ms too."""
     pairs = trial.ab_pairs[:processes]
-    base = tuple(statistics.median(slot) for pair in pairs for slot in pair.base[:values])
-    head = tuple(statistics.median(slot) for pair in pairs for slot in pair.head[:values])
-    used = sum(len(slot) for pair in pairs for slot in (*pair.base[:values], *pair.head[:values]))
-    return Sample(base, head, trial.seconds_of(used)) if len(base) > 1 else None
+    base = tuple(value for pair in pairs for value in three_values(pair.base))
+    head = tuple(value for pair in pairs for value in three_values(pair.head))
+    return Sample(base, head, seconds_of(trial, pairs)) if len(base) > 1 else None
+
+
+def three_values(slots: Slots) -> list[float]:
+    return [statistics.fmean(pooled(part)) for start in range(3) if (part := slots[start::3])]
 
 
 def seconds_of(trial: Trial, pairs: Sequence[Pair]) -> float:
@@ -338,7 +341,7 @@ RULES: tuple[GateRule, ...] = (
     GateRule(
         "pyperf compare_to",
         "pyperf 2.10: pooled-variance t, two-tailed 95 %, on 20 processes x 3 values; here as many processes as the "
-        "A/B took, medians of slots as values",
+        "A/B took, each value the mean of a third of the rounds",
         deciding(pyperf_values, pooled_t, evidence(0.05)),
     ),
     GateRule(

@@ -77,7 +77,7 @@ def test_every_slot_is_kept(tmp_path):
     outcome = compared(tmp_path, [STEADY], [STEADY])
     document = json.loads(outcome.document())
     assert document["exit_code"] == 0
-    assert document["rule"]["looks"][0] == {"pairs": 6, "alpha": 0.0002}
+    assert document["rule"]["looks"][0] == {"pairs": 6, "alpha": 0.0005}
     decided = [duel for duel in document["duels"] if duel["purpose"] == "decide"]
     assert len(decided) == 6
     assert all(len(duel["alternations"]) == 4 for duel in decided)

@@ -1,10 +1,12 @@
+import contextlib
 import random
 
 import pytest
 
-from tools.ab.pairs import Effort, Side, alternate, effort, order
+from tools.ab.pairs import Arm, Driver, Effort, Match, Side, Status, Stretch, alternate, effort, order
 from tools.ab.rule import Rule
-from tools.ab.workers import SETTINGS, environment
+from tools.ab.workers import SETTINGS, WorkerLost, environment
+from tools.tests.ab.fakes import alternation
 
 RULE = Rule()
 
@@ -26,29 +28,39 @@ def sides(asked):
 
 @pytest.mark.parametrize(
     ("call_s", "iterations", "rounds", "settle"),
-    [(5e-6, 2000, 3, 2000), (1e-3, 10, 3, 10), (0.02, 1, 2, 1), (0.1, 1, 1, 0), (2.0, 1, 1, 0)],
+    [(5e-6, 1000, 2, 1000), (1e-3, 5, 2, 5), (7e-3, 1, 2, 1), (0.02, 1, 1, 1), (0.1, 1, 1, 0), (2.0, 1, 1, 0)],
 )
 def test_rounds_are_long_enough_and_slots_short(call_s, iterations, rounds, settle):
-    found = effort(call_s, RULE)
+    found = effort(call_s, 1e-3, RULE)
     assert (found.iterations, found.rounds, found.settle) == (iterations, rounds, settle)
 
 
 def test_a_slow_case_has_fewer_alternations_but_never_too_few():
-    assert effort(1e-3, RULE).alternations == RULE.alternations
-    assert effort(0.25, RULE).alternations == 8
-    assert effort(10.0, RULE).alternations == RULE.least_alternations
+    assert shape(1e-3, 1e-3) == (4, 4)
+    assert shape(0.25, 1e-3) == (4, 2)
+    assert shape(10.0, 1e-3) == (4, 1)
+
+
+def test_what_takes_long_to_build_is_built_once_a_pair():
+    assert shape(1e-3, 0.9) == (8, 2)
+    assert shape(1e-3, 7.0) == (16, 1)
+
+
+def shape(call_s, build_s):
+    found = effort(call_s, build_s, RULE)
+    return found.alternations, found.passes
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_slots_follow_one_another_as_abba_with_the_same_effort(seed):
     asked = []
     base, head = sides(asked)
-    found = list(alternate(base, head, Effort(7, 3, 2, 4), random.Random(seed), 1.0))
+    found = list(alternate(base, head, Effort(7, 3, 2, 4, 1), random.Random(seed), 1.0, 3))
     arms = [arm for arm, _ in asked]
     assert arms in (["base", "head", "head", "base"] * 2, ["head", "base", "base", "head"] * 2)
     assert [each.base_first for each in found] == [arms[0] == "base", arms[0] != "base"] * 2
     assert {tuple(sorted(arguments.items())) for _, arguments in asked} == {
-        (("case", "a/x"), ("iterations", 7), ("rounds", 3), ("settle", 2))
+        (("case", "a/x"), ("iterations", 7), ("rounds", 3), ("settle", 2), ("turn", 3))
     }
 
 
@@ -57,7 +69,7 @@ def test_who_begins_is_drawn():
     for seed in range(20):
         asked = []
         base, head = sides(asked)
-        list(alternate(base, head, Effort(1, 1, 0, 1), random.Random(seed), 1.0))
+        list(alternate(base, head, Effort(1, 1, 0, 1, 1), random.Random(seed), 1.0, 3))
         firsts.add(asked[0][0])
     assert firsts == {"base", "head"}
 
@@ -85,3 +97,62 @@ def test_layout_is_drawn_anew_for_every_pair(tmp_path):
     first, second = (environment(seed, tmp_path, {}) for seed in (1, 2))
     assert first["PYTHONHASHSEED"] != second["PYTHONHASHSEED"]
     assert first["PERF_RATCHET_PADDING"] != second["PERF_RATCHET_PADDING"]
+
+
+class Scripted(Driver):
+    """A driver whose stretches are told, not run: it notes who was asked, and ends where it is told to."""
+
+    def stretches(self, match, workers, purpose, number, rng):
+        self.asked.append((match.name, number))
+        if match.name == "a/unfit":
+            self.doubt(match, Status("ok", "error", "wrong"), purpose)
+            return
+        if match.name == "a/killer" and number:
+            raise WorkerLost("head (abc): the worker was killed by SIGKILL during `slot a/killer`")
+        self.frozen.setdefault(match.name, Effort(1, 1, 0, 2, 1 if match.name == "a/compiled" else self.rule.passes))
+        yield purpose, Stretch(float(len(self.asked)), 1.0, (alternation(0.1), alternation(0.1, base_first=False)))
+
+    @contextlib.contextmanager
+    def workers(self, arms, rng):
+        yield {}
+
+
+class Nowhere:
+    def rearrange(self, order):
+        pass
+
+
+def run_scripted(*names, seed=0):
+    driver = Scripted(Nowhere(), [Arm("base", "", ""), Arm("head", "", "")], RULE, [], "cpu", 1.0, seed, 0.0, {}, {})
+    driver.asked = []
+    return driver, driver.run([Match(name, name, name) for name in names], "decide", False)
+
+
+def test_a_pair_goes_through_all_cases_again_and_again_in_another_order():
+    driver, found = run_scripted("a/x", "a/y", "a/z")
+    orders = [tuple(name for name, _ in driver.asked[start : start + 3]) for start in range(0, 12, 3)]
+    assert all(sorted(order) == ["a/x", "a/y", "a/z"] for order in orders)
+    assert len(set(orders)) > 1
+    assert [number for _, number in driver.asked] == [0] * 3 + [1] * 3 + [2] * 3 + [3] * 3
+    assert [len(duel.alternations) for duel in found] == [8, 8, 8]
+    assert all(duel.wall_s == 4.0 for duel in found)
+
+
+def test_what_is_built_once_a_pair_takes_part_in_its_first_pass_only():
+    driver, found = run_scripted("a/x", "a/compiled")
+    assert [name for name, _ in driver.asked].count("a/compiled") == 1
+    assert {duel.case: len(duel.alternations) for duel in found} == {"a/x": 8, "a/compiled": 2}
+
+
+def test_an_unfit_case_is_not_tried_again_by_the_same_processes():
+    driver, found = run_scripted("a/x", "a/unfit")
+    assert [name for name, _ in driver.asked].count("a/unfit") == 1
+    assert driver.doubts.keys() == {"a/unfit"}
+    assert not driver.statuses
+    assert [duel.case for duel in found] == ["a/x"]
+
+
+def test_a_pair_that_a_worker_ended_counts_for_no_case_that_was_not_through():
+    driver, found = run_scripted("a/x", "a/killer", "a/compiled")
+    assert driver.statuses.keys() == {"a/killer"}
+    assert [duel.case for duel in found] == ["a/compiled"]

@@ -3,8 +3,22 @@ import math
 import numpy as np
 import pytest
 from scipy.stats import mstats
+from scipy.stats import t as student_t
 
-from tools.ab.rule import MARGINS, Estimate, Look, Margins, Rule, alarmed, confirms, estimate, holm, opinion, spent
+from tools.ab.rule import (
+    MARGINS,
+    Estimate,
+    Margins,
+    Rule,
+    alarmed,
+    confirms,
+    estimate,
+    holm,
+    kept,
+    mirrored,
+    opinion,
+    spent,
+)
 from tools.compare import Verdict
 
 RULE, CPU = Rule(), MARGINS["cpu", "latency_s"]
@@ -41,11 +55,20 @@ def test_equal_ratios_still_have_an_interval():
     assert found.low(0.0002) == pytest.approx(0.1, abs=1e-6)
 
 
-def test_looks_spend_a_thousandth_in_all():
-    assert RULE.alpha == pytest.approx(0.001)
-    assert [look.pairs for look in RULE.looks] == [6, 12, 18]
-    assert spent(RULE, 0.0002, Look(6, 0.0002)) == pytest.approx(0.001)
-    assert spent(RULE, 0.9, Look(6, 0.0002)) == 1.0
+def test_what_looks_and_confirmation_spend_together():
+    """Equal code is called slower once in 6,666 cases, if pairs are independent: 0.005 x 0.03."""
+    assert [look.pairs for look in RULE.looks] == [6, 12, 18, 30]
+    assert RULE.alpha * sum(look.alpha for look in RULE.confirm) == pytest.approx(0.00015)
+    assert spent(RULE, 0.0005, RULE.looks[0]) == pytest.approx(RULE.alpha)
+    assert spent(RULE, 0.9, RULE.looks[0]) == 1.0
+
+
+def test_an_improvement_must_be_surer_for_nothing_confirms_it():
+    """p of 0.0003 at the first look: enough of its 0.0005 for a red, not for an improvement."""
+    look, margins = RULE.looks[0], Margins(bias=1e-9, same=0.02, fail=1e-9)
+    found = Estimate(centre=0.05, standard_error=0.05 / float(student_t.isf(0.0003, 3)), degrees=3, pairs=6)
+    assert opinion(found, look, RULE, margins).verdict is Verdict.REGRESSED
+    assert opinion(mirrored(found), look, RULE, margins).verdict is None
 
 
 @pytest.mark.parametrize(
@@ -64,7 +87,7 @@ def test_what_a_look_says(centre, sd, expected):
 
 
 def test_what_is_surely_slower_but_not_yet_red_goes_on():
-    """95 % sure of more than the bias, not yet sure at the look's share of 0.1 %: within what `unchanged` allows."""
+    """95 % sure of more than the bias, not yet sure at the look's own share: within what `unchanged` allows."""
     found = Estimate(centre=0.014, standard_error=0.003, degrees=11, pairs=18)
     assert found.low(0.025) > math.log1p(CPU.bias)
     assert found.high(0.025) < math.log1p(CPU.same)
@@ -116,9 +139,9 @@ def test_detectable_shrinks_with_the_spread():
 def test_detectable_is_what_turns_red_nine_times_out_of_ten():
     """At the last look, with its own number of pairs: drawn 400 times at exactly that change."""
     last, bias = RULE.looks[-1], math.log1p(CPU.bias)
-    drawn = np.random.default_rng(1).normal(0, 0.01, (400, 18))
+    drawn = np.random.default_rng(1).normal(0, 0.01, (400, last.pairs))
     error = np.mean([estimate(list(row)).standard_error for row in drawn])
-    change = Estimate(0.0, float(error), 11, 18).detectable(last, bias)
+    change = Estimate(0.0, float(error), kept(last.pairs) - 1, last.pairs).detectable(last, bias)
     red = [estimate(list(change + row)).low(last.alpha) > bias for row in drawn]
     assert 0.8 < np.mean(red) < 0.97
 

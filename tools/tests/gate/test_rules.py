@@ -141,7 +141,7 @@ def test_each_rule_pays_for_what_it_used():
     assert costs["median:5%, same job"] == pytest.approx(2 * process)
     assert costs["asv"] == pytest.approx(4 * process)
     assert costs["google/benchmark U test"] == pytest.approx(18 * process)
-    assert costs["pyperf compare_to"] == pytest.approx(24 * process * 3 / 5)
+    assert costs["pyperf compare_to"] == pytest.approx(24 * process)
     assert costs[AB] == costs["same pairs, plain t"] == pytest.approx(240.0)
     assert costs[SCREEN_THEN_AB] == pytest.approx(process)
 
