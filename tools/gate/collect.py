@@ -14,7 +14,8 @@ from tools.ab.pairs import Arm, Driver, Match
 from tools.ab.rule import Rule
 from tools.ab.slots import Duel
 from tools.ab.workers import WorkerLost
-from tools.gate.trials import SCHEMA_VERSION, UNCHANGED, Pair, Trial, TrialFile, write_trials
+from tools.files import UnusableFile
+from tools.gate.trials import SCHEMA_VERSION, UNCHANGED, WHAT, Pair, Trial, TrialFile, shortened, write_trials
 
 TABLES = "fixtures/gate/cases.py"
 HANG_S = 300.0
@@ -117,21 +118,48 @@ def pair(duel: Duel) -> Pair:
     )
 
 
-def collect(repository: Path, python: str, file: Path, minutes: float, say: Callable[[str], None]) -> TrialFile:
-    """Campaigns until the time is up; the file is whole after each. Raises WorkerLost and UnusableFile."""
-    start_s, trials, number = time.monotonic(), list[Trial](), 0
-    commit, (machine, workloads) = frozen_at(repository), survey(repository, python)
-    while number == 0 or time.monotonic() - start_s < 60 * minutes:
+def collect(
+    repository: Path,
+    python: str,
+    file: Path,
+    minutes: float,
+    say: Callable[[str], None],
+    known: TrialFile | None = None,
+) -> TrialFile:
+    """Campaigns until the time is up, after those of `known`; the file is whole after each. Raises WorkerLost and
+    UnusableFile."""
+    start_s, commit, (machine, workloads) = time.monotonic(), frozen_at(repository), survey(repository, python)
+    done = continued(known, file, machine, commit) if known else begun(machine, commit)
+    number = first = 1 + max((trial.campaign for trial in done.trials), default=-1)
+    while number == first or time.monotonic() - start_s < 60 * minutes:
         campaign = planned(number)
         part = workloads[campaign.part[0] :: campaign.part[1]]
         say(f"campaign {number}: {', '.join(campaign.injected)} % on {len(part)} workloads")
-        trials += run_campaign(repository, python, campaign, part, say)
-        now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        rule = dataclasses.asdict(frozen_rule(1))
-        done = TrialFile(SCHEMA_VERSION, commit, now, machine, rule, tuple(trials))
+        trials = done.trials + tuple(run_campaign(repository, python, campaign, part, say))
+        done = dataclasses.replace(done, created_utc=now_utc(), trials=trials)
         write_trials(file, done)
         number += 1
     return done
+
+
+def begun(machine: str, commit: str) -> TrialFile:
+    return TrialFile(SCHEMA_VERSION, commit, now_utc(), machine, dataclasses.asdict(frozen_rule(1)), ())
+
+
+def continued(known: TrialFile, file: Path, machine: str, commit: str) -> TrialFile:
+    """With this commit named beside those before. Trials of another rule or machine do not add up: UnusableFile."""
+    here = begun(machine, commit)
+    told = f"expected {machine} and the rule of this checkout; give a new file"
+    if known.machine != machine:
+        raise UnusableFile(f"{WHAT} {file}: its trials are of {known.machine}, {told}")
+    if known.rule != shortened(here.rule):
+        raise UnusableFile(f"{WHAT} {file}: its trials are of another rule, {told}")
+    commits = dict.fromkeys([*known.commit.split(", "), commit])
+    return dataclasses.replace(known, commit=", ".join(commits))
+
+
+def now_utc() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def frozen_at(repository: Path) -> str:

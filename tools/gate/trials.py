@@ -191,6 +191,7 @@ def write_trials(path: Path, trials: TrialFile) -> None:
 
 
 def shortened(document: Any) -> Any:
+    """As it is read back: numbers to DIGITS digits, tuples as lists."""
     if isinstance(document, float):
         return float(f"{document:.{DIGITS}g}")
     if isinstance(document, dict):

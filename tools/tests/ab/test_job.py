@@ -71,10 +71,10 @@ def test_holm_holds_back_a_red_that_only_stands_alone():
     """Of the same size, alone at 0.005 and as one of forty cases at 0.01 / 40."""
     rule, alone, family = Rule(family_alpha=0.01), 0, 0
     rest = {f"a/{number}": 0.0 for number in range(1, 40)}
-    for seed in range(12):
+    for seed in range(8):
         alone += red(judged({"a/0": 0.02}, rule=rule, sd=0.018, seed=seed)[1]["a/0"])
         family += red(judged({"a/0": 0.02, **rest}, rule=rule, sd=0.018, seed=seed)[1]["a/0"])
-    assert alone > family + 2
+    assert alone > family + 1
 
 
 def red(found):

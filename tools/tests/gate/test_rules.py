@@ -127,7 +127,7 @@ def test_asv_needs_the_factor_and_the_test():
 
 
 def test_autorange_stops_after_a_fifth_of_a_second():
-    assert len(rules.until([0.001] * 50, 0.2)) == 20
+    assert len(rules.until([0.001] * 50, 0.2)) == 40
     assert len(rules.until([0.15] * 50, 0.2)) == 2
     assert len(rules.until([0.15], 0.2)) == 1
 
