@@ -213,7 +213,9 @@ def ab(
 def validate_gate(
     file: Annotated[Path, typer.Argument(metavar="TRIALS", help="trial file (.json.gz), read or made")],
     minutes: Annotated[float, typer.Option(min=0.0, help="first measure for so long, and make the file anew")] = 0.0,
-    append: Annotated[bool, typer.Option("--append", help="keep the trials that the file has, and add to them")] = False,
+    append: Annotated[
+        bool, typer.Option("--append", help="keep the trials that the file has, and add to them")
+    ] = False,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="write the report here")] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the plot here (SVG; needs matplotlib)")
