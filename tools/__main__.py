@@ -183,10 +183,10 @@ def ab(
         raise typer.BadParameter(f"unknown device {device!r}, expected cpu or cuda")
     chosen = None
     if suspects:
-        chosen, measured_on = suspect_cases(suspects, baselines)
+        chosen, measured_on = suspect_cases(suspects, baselines, base)
         device = device or measured_on
         if not chosen:
-            print(f"{suspects} leaves no suspect that an A/B decides")
+            print(f"{suspects} leaves no suspect that an A/B against {base} decides")
             return
     if json is not None:
         check_writable(json, "A/B file")
@@ -250,15 +250,24 @@ def interpreter(python: str) -> str:
     return os.path.abspath(found)
 
 
-def suspect_cases(run_file: Path, baselines: Path) -> tuple[frozenset[str], str]:
-    """The cases whose suspects an A/B can decide, and the device of the run; the other suspects are named."""
+def suspect_cases(run_file: Path, baselines: Path, base: str) -> tuple[frozenset[str], str]:
+    """The cases whose suspects an A/B against `base` can decide, and the device of the run; the others are named."""
     run, findings, _ = judged_run(run_file, baselines)
-    suspects = [finding for finding in findings if finding.verdict is Verdict.SUSPECT]
-    decided = [finding for finding in suspects if finding.metric in TIMES or finding.metric.endswith("_ratio")]
-    for finding in suspects:
-        if finding not in decided:
-            print(f"{finding.case}: {finding.metric} stays suspect: an A/B does not measure it")
-    return frozenset(finding.case for finding in decided), "cpu" if run.fingerprint.slug.startswith("cpu-") else "cuda"
+    suspects = {found: left_open(found, base, run_file) for found in findings if found.verdict is Verdict.SUSPECT}
+    for finding, why in suspects.items():
+        if why:
+            print(printable(f"{finding.case}: {finding.metric} stays suspect: {why}"))
+    decided = frozenset(finding.case for finding, why in suspects.items() if not why)
+    return decided, "cpu" if run.fingerprint.slug.startswith("cpu-") else "cuda"
+
+
+def left_open(finding: Finding, base: str, run_file: Path) -> str:
+    """Why an A/B against `base` does not decide a suspect; "" where it does. What crept is no slower than yesterday."""
+    if finding.metric not in TIMES and not finding.metric.endswith("_ratio"):
+        return "an A/B does not measure it"
+    if finding.anchor not in (None, base):
+        return f"it crept, which shows in  python -m tools ab --base {finding.anchor} --suspects {run_file}"
+    return ""
 
 
 def tell(text: str) -> None:

@@ -5,6 +5,7 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from tools import spread
 from tools.baselines import Anchor, Baseline, Stored, StoredCase
@@ -12,7 +13,6 @@ from tools.policy import STATUS_SCOPE, Policy, Rule, policy_of, policy_on
 from tools.records import Fingerprint, Metric, Record, Run
 
 Number = int | float
-Opinion = tuple["Verdict", str, spread.Interval | None]
 
 
 class Verdict(StrEnum):
@@ -42,11 +42,25 @@ SCREEN_ALPHA = 0.025
 LARGEST_DISTURBANCE = 0.05
 
 
+class Opinion(NamedTuple):
+    """What stored values say of a number.
+
+    bounds  what chance explains, where the rule is one of spread
+    anchor  the revision that the number crept away from; only an A/B against that one can decide it
+    """
+
+    verdict: Verdict
+    reason: str
+    bounds: spread.Interval | None = None
+    anchor: str | None = None
+
+
 @dataclass(frozen=True)
 class Finding:
     """The verdict on one metric of one case.
 
     change, low, high  relative change (0.05 = 5 % more) and the interval outside which chance does not reach
+    anchor             see Opinion
     """
 
     case: str
@@ -58,6 +72,7 @@ class Finding:
     change: float | None = None
     low: float | None = None
     high: float | None = None
+    anchor: str | None = None
 
     def sentence(self) -> str:
         return f"{self.case}: {self.metric} {self.verdict}: {self.reason}"
@@ -141,10 +156,10 @@ def judge_metric(
 def undecided(record: Record, policy: Policy, differences: list[str]) -> Opinion | None:
     """Why the baseline says nothing of this metric here; None where it does."""
     if differences:
-        return out_of_scope(policy, differences), other_environment(differences), None
+        return Opinion(out_of_scope(policy, differences), other_environment(differences))
     if policy.noisy and disturbance(record) > LARGEST_DISTURBANCE:
         told = f"other processes used {disturbance(record):.0%} of the machine while this was timed"
-        return Verdict.INCONCLUSIVE, told, None
+        return Opinion(Verdict.INCONCLUSIVE, told)
     return None
 
 
@@ -161,9 +176,9 @@ def judge_value(
     metric: Metric, values: Sequence[Number], others: Sequence[Sequence[Number]], policy: Policy
 ) -> Opinion:
     if policy.rule is Rule.EXACT:
-        return *judge_exact(metric.value, statistics.median(values), policy), None
+        return Opinion(*judge_exact(metric.value, statistics.median(values), policy))
     if policy.rule is Rule.ERROR:
-        return *judge_error(metric, statistics.median(values), policy), None
+        return Opinion(*judge_error(metric, statistics.median(values), policy))
     return judge_spread(metric.value, values, others, policy)
 
 
@@ -174,17 +189,17 @@ def crept(value: Number, kept: Stored, anchor: Anchor, now: Opinion, then: Opini
     moves it, so that this red is always a fresh one. Noisy numbers are suspect: anchor and run lie weeks apart, and a
     machine changes in weeks.
     """
-    verdict, reason, bounds = now
-    if then[0] not in WORSE or verdict in (Verdict.REGRESSED, Verdict.INCOMPARABLE):
+    if then.verdict not in WORSE or now.verdict in (Verdict.REGRESSED, Verdict.INCOMPARABLE):
         return now
     since = f"since the anchor {anchor.origin.commit} ({anchor.origin.created_utc[:10]})"
     if not policy.noisy:
-        return then[0], f"crept: {then[1]} {since}; no step since went beyond the bounds", None
+        return Opinion(then.verdict, f"crept: {then.reason} {since}; no step since went beyond the bounds")
     moved = f"{relative_change(value, anchor.values):+.1%} {since}"
-    if verdict is Verdict.SUSPECT:
-        return verdict, f"{reason}; {moved}", bounds
-    lately = f", {relative_change(value, kept.values):+.1%} since the baseline" if bounds else ""
-    return Verdict.SUSPECT, f"crept: {moved}{lately}; an A/B against {anchor.origin.revision} decides", bounds
+    if now.verdict is Verdict.SUSPECT:
+        return now._replace(reason=f"{now.reason}; {moved}")
+    lately = f", {relative_change(value, kept.values):+.1%} since the baseline" if now.bounds else ""
+    told = f"crept: {moved}{lately}; an A/B against {anchor.origin.revision} decides"
+    return Opinion(Verdict.SUSPECT, told, now.bounds, anchor.origin.revision)
 
 
 def disturbance(record: Record) -> float:
@@ -194,11 +209,11 @@ def disturbance(record: Record) -> float:
 
 
 def measured(case: str, name: str, value: Number, values: Sequence[Number], opinion: Opinion) -> Finding:
-    verdict, reason, bounds = opinion
+    bounds = opinion.bounds
     middle = spread.centre(values) if bounds else statistics.median(values)
     moved = finite(value / middle - 1) if middle else None
     low, high = (finite(spread.relative(bounds.low)), finite(spread.relative(bounds.high))) if bounds else (None, None)
-    return Finding(case, name, verdict, reason, middle, value, moved, low, high)
+    return Finding(case, name, opinion.verdict, opinion.reason, middle, value, moved, low, high, opinion.anchor)
 
 
 def finite(number: float) -> float | None:
@@ -244,13 +259,13 @@ def judge_spread(
     """
     if len(values) < spread.LEAST_PROCESSES:
         told = f"the baseline holds {len(values)} process, expected {spread.LEAST_PROCESSES}"
-        return Verdict.INCONCLUSIVE, told, None
+        return Opinion(Verdict.INCONCLUSIVE, told)
     if min(value, *values) <= 0:
-        return Verdict.INCOMPARABLE, "a time or ratio that is not positive; refresh the baseline", None
+        return Opinion(Verdict.INCOMPARABLE, "a time or ratio that is not positive; refresh the baseline")
     before = spread.prior(others)
     red = spread.interval(value, values, before, min(policy.alpha, RED_FAMILY_ALPHA / (1 + len(others))))
     screen = spread.interval(value, values, before, SCREEN_ALPHA)
-    return *spread_verdict(red, screen, policy, times(value, values)), screen
+    return Opinion(*spread_verdict(red, screen, policy, times(value, values)), screen)
 
 
 def spread_verdict(red: spread.Interval, screen: spread.Interval, policy: Policy, change: str) -> tuple[Verdict, str]:

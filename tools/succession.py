@@ -79,7 +79,7 @@ class Succession:
         pinned = old.anchor.values if old.anchor else old.values
         others = neighbours(self.old, case, name)
         middle = Metric(statistics.median(new.values))
-        return judge_value(middle, pinned, others, decisive(policy_of(name)))[0] is Verdict.IMPROVED
+        return judge_value(middle, pinned, others, decisive(policy_of(name))).verdict is Verdict.IMPROVED
 
 
 def joined(old: Values, new: Values) -> Values:

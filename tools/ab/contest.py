@@ -46,7 +46,6 @@ class Request:
     device: str | None = None
     minutes: float = math.inf
     hang_s: float = 900.0
-    tables: str = TABLES
     seed: int | None = None
 
 
@@ -96,7 +95,7 @@ def driven(request: Request, rule: Rule, seed: int, started_s: float) -> Iterato
     pythons = (request.base_python, request.head_python, request.base_python)
     arms = [Arm(*each) for each in zip((BASE, HEAD, TWIN), commits, pythons, strict=True)]
     with checked_out(request.repository, commits) as checkouts:
-        yield Driver(checkouts, arms, rule, [request.tables], request.device, request.hang_s, seed, started_s, {}, {})
+        yield Driver(checkouts, arms, rule, [TABLES], request.device, request.hang_s, seed, started_s, {}, {})
 
 
 def untimed(found: Judgement) -> Judgement:

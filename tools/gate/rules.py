@@ -267,11 +267,11 @@ def screen(trial: Trial, archive: Archive) -> Outcome | None:
     if values is None or not trial.ab_pairs:
         return None
     policy, rounds = policy_of("latency_s"), pooled(trial.ab_pairs[0].head)
-    verdict, _, interval = judge_spread(statistics.median(rounds), values, list(baseline.values()), policy)
-    if interval is None:
+    opinion = judge_spread(statistics.median(rounds), values, list(baseline.values()), policy)
+    if opinion.bounds is None:
         return None
-    score = interval.log_ratio / max(interval.half_width, math.log1p(policy.margin))
-    return Outcome(verdict is Verdict.SUSPECT, score, trial.seconds_of(len(rounds)))
+    score = opinion.bounds.log_ratio / max(opinion.bounds.half_width, math.log1p(policy.margin))
+    return Outcome(opinion.verdict is Verdict.SUSPECT, score, trial.seconds_of(len(rounds)))
 
 
 def stored_values(trial: Trial) -> tuple[float, ...]:

@@ -9,7 +9,20 @@ import pytest
 from tools.__main__ import main
 from tools.baselines import read_baselines, write_baselines
 from tools.records import Metric
-from tools.tests.samples import CASE, NASTY, OTHER, SLUG, baseline, edited, fingerprint, record, run, run_file, stored
+from tools.tests.samples import (
+    CASE,
+    NASTY,
+    OTHER,
+    SLUG,
+    anchored,
+    baseline,
+    edited,
+    fingerprint,
+    record,
+    run,
+    run_file,
+    stored,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 STEADY = (0.01, 0.0101, 0.0099)
@@ -322,3 +335,15 @@ def test_a_bug_of_ours_does_not_say_regressed(tool, tmp_path, monkeypatch):
     answer = tool("compare", file, "--baselines", tmp_path / "b")
     assert answer.code == 3
     assert "internal error, please report it: ZeroDivisionError: planted" in answer.complaint
+
+
+def test_a_creep_is_left_to_the_ab_against_its_anchor(tool, tmp_path):
+    """Against yesterday's commit it would be `unchanged`, which is true and hides it."""
+    crept = anchored("latency_s", tuple(1.09 * value for value in STEADY), STEADY)
+    write_baselines(tmp_path / "b", [baseline({CASE: crept})])
+    options = ["--suspects", run_file(tmp_path, run(record(latency_s=0.011))), "--baselines", tmp_path / "b"]
+    yesterday = tool("ab", "--base", "main", *options)
+    assert yesterday.code == 0
+    assert f"it crept, which shows in  python -m tools ab --base 1a2b3c4d5e6f --suspects {options[1]}" in yesterday.out
+    assert "leaves no suspect that an A/B against main decides" in yesterday.out
+    assert "revision '1a2b3c4d5e6f': no commit" in tool("ab", "--base", "1a2b3c4d5e6f", *options).complaint

@@ -364,7 +364,7 @@ def test_a_time_may_err_once_in_two_thousand_where_its_path_would_allow_it_more(
     noisy = [0.01 * math.exp(0.02 * step) for step in (-1, 1) * 5]
     sd = 0.02 * math.sqrt(10 / 9) * math.sqrt(1 + 1 / 10)
     slower = [0.01 * 1.03 * math.exp(t * sd) for t in (3.3, 4.7, 4.9)]
-    found = [judge_spread(value, noisy, [], decisive(POLICIES["_s"]))[0] for value in slower]
+    found = [judge_spread(value, noisy, [], decisive(POLICIES["_s"])).verdict for value in slower]
     assert found == [SUSPECT, SUSPECT, REGRESSED]
 
 
@@ -389,6 +389,7 @@ def test_a_time_that_crept_is_suspect_and_says_since_when():
     )
     assert finding.baseline == pytest.approx(0.0109, rel=1e-3)
     assert finding.change == pytest.approx(0.009, abs=1e-3)
+    assert finding.anchor == "1a2b3c4d5e6f"
 
 
 def test_a_jump_on_top_of_a_creep_stays_a_jump_and_tells_both():
@@ -396,6 +397,7 @@ def test_a_jump_on_top_of_a_creep_stays_a_jump_and_tells_both():
     assert finding.verdict is SUSPECT
     assert finding.reason.startswith("0.011 -> 0.02 (+81.8%)")
     assert finding.reason.endswith("an A/B decides; +100.0% since the anchor 1a2b3c4d5e6f (2026-09-01)")
+    assert finding.anchor is None  # yesterday's commit shows the jump
 
 
 def test_a_speedup_that_crept_away_is_suspect_and_not_red():

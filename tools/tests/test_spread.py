@@ -99,7 +99,7 @@ def verdict(path, unit, case=0, slowdown=1.0):
     policy = POLICIES[unit]
     value = float(path[case, PROCESSES]) * (1 / slowdown if policy.higher_is_better else slowdown)
     stored = [tuple(map(float, family[:PROCESSES])) for family in path]
-    return judge_spread(value, stored[case], stored[:case] + stored[case + 1 :], policy)[0]
+    return judge_spread(value, stored[case], stored[:case] + stored[case + 1 :], policy).verdict
 
 
 @pytest.mark.parametrize("sd", [0.02, 0.05])
@@ -133,8 +133,8 @@ def test_more_noisy_neighbours_make_red_harder_for_each():
     own, others = around(0.02), [around(0.02)] * 99
     policy = POLICIES["_ratio"]
     edge = math.exp(-0.16)
-    assert judge_spread(edge, own, others[:4], policy)[0] is Verdict.REGRESSED
-    assert judge_spread(edge, own, others, policy)[0] is Verdict.SUSPECT
+    assert judge_spread(edge, own, others[:4], policy).verdict is Verdict.REGRESSED
+    assert judge_spread(edge, own, others, policy).verdict is Verdict.SUSPECT
 
 
 @pytest.mark.parametrize("cases", [1, 3])
@@ -150,6 +150,6 @@ def test_false_red_of_a_time_is_rare_on_a_known_gpu():
     policy, red = decisive(POLICIES["_s"]), 0
     for path in numpy.random.default_rng(1).lognormal(0.0, 0.05, (DRAWS, CASES, GPU_PROCESSES + 1)):
         stored = [tuple(map(float, family[:GPU_PROCESSES])) for family in path]
-        red += judge_spread(float(path[0, GPU_PROCESSES]), stored[0], stored[1:], policy)[0] is Verdict.REGRESSED
+        red += judge_spread(float(path[0, GPU_PROCESSES]), stored[0], stored[1:], policy).verdict is Verdict.REGRESSED
     # 8 of 4000: at the promised rate of 0.0005 two are expected.
     assert red <= 8
