@@ -30,14 +30,15 @@ from tools.ab.selection import BadExpression
 from tools.ab.workers import WorkerLost
 from tools.baselines import read_baselines
 from tools.compare import Finding, Verdict, exit_code, judge_run
-from tools.files import UnusableFile, check_writable, write_atomically
+from tools.files import UnusableFile, check_writable, exclusive, write_atomically
 from tools.gate.collect import collect
 from tools.gate.plot import write_power_plot
 from tools.gate.rates import all_rates
+from tools.gate.report import exit_code as gate_exit_code
 from tools.gate.report import markdown as gate_markdown
 from tools.gate.report import sentences as gate_sentences
 from tools.gate.report import tables as gate_tables
-from tools.gate.trials import UNCHANGED, read_trials
+from tools.gate.trials import read_trials
 from tools.records import BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run
@@ -212,9 +213,9 @@ def ab(
 @app.command("validate-gate")
 def validate_gate(
     file: Annotated[Path, typer.Argument(metavar="TRIALS", help="trial file (.json.gz), read or made")],
-    minutes: Annotated[float, typer.Option(min=0.0, help="first measure for so long, and make the file anew")] = 0.0,
+    minutes: Annotated[float, typer.Option(min=0.0, help="first measure for so long")] = 0.0,
     append: Annotated[
-        bool, typer.Option("--append", help="keep the trials that the file has, and add to them")
+        bool, typer.Option("--append", help="add to the trials that the file has")
     ] = False,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="write the report here")] = None,
     plot: Annotated[
@@ -224,10 +225,14 @@ def validate_gate(
     """Measure the gate itself: false alarms on equal code, and how often known slow-downs are found, rule by rule."""
     if plot is not None and importlib.util.find_spec("matplotlib") is None:
         raise typer.BadParameter("--plot needs matplotlib: python -m pip install matplotlib")
+    before = 0
     if minutes:
+        if file.exists() and not append:
+            raise typer.BadParameter(f"{file} holds trials already: --append adds to them, another name begins anew")
         check_writable(file, "trial file")
-        with interruptible():
-            known = read_trials(file) if append and file.exists() else None
+        with interruptible(), exclusive(file.absolute().parent, "trials in"):
+            known = read_trials(file) if file.exists() else None
+            before = len(known.trials) if known else 0
             collect(Path(), sys.executable, file, minutes, tell, known)
     trials = read_trials(file)
     rates = all_rates(trials.trials)
@@ -238,8 +243,7 @@ def validate_gate(
         write_atomically(markdown, gate_markdown(trials, rates), "report")
     if plot is not None:
         write_power_plot(plot, rates, f"{trials.machine}: how often a slow-down is flagged")
-    found = {each.verdict for each in trials.trials if each.injected == UNCHANGED}
-    raise typer.Exit(1 if Verdict.REGRESSED in found else 3 if found <= {Verdict.INCONCLUSIVE} else 0)
+    raise typer.Exit(gate_exit_code(trials.trials[before:]))
 
 
 def interpreter(python: str) -> str:

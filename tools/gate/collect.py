@@ -7,13 +7,14 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from tools.ab.checkouts import WORKTREE, checked_out, commit_of, git
 from tools.ab.job import INTERRUPTED, Job, Judgement
 from tools.ab.pairs import Arm, Driver, Match
-from tools.ab.rule import Rule
-from tools.ab.slots import Duel
-from tools.ab.workers import WorkerLost
+from tools.ab.rule import MARGINS, TRIM, Rule
+from tools.ab.slots import LARGEST_FOREIGN_SHARE, LARGEST_STOLEN_SHARE, Duel
+from tools.ab.workers import SETTINGS, WorkerLost
 from tools.files import UnusableFile
 from tools.gate.trials import SCHEMA_VERSION, UNCHANGED, WHAT, Pair, Trial, TrialFile, shortened, write_trials
 
@@ -32,8 +33,8 @@ class Campaign:
     part: tuple[int, int] = (0, 1)
 
 
-# A/A campaigns before, between and after those with doses, so that both see all that the machine goes through.
-# Doses of one campaign share their worker processes.
+# A/A campaigns before, between and after those with doses, so that both see all that the machine goes through, and
+# more of them, for false alarms are rarer than finds. Doses of one campaign share their worker processes.
 PLAN = (
     (("0",), (0, 1)),
     (("2", "3"), (0, 2)),
@@ -43,12 +44,15 @@ PLAN = (
     (("10", "bimodal"), (2, 3)),
     (("0",), (0, 1)),
     (("2", "3"), (1, 2)),
+    *[(("0",), (0, 1))] * 4,
 )
 
 
 def planned(number: int) -> Campaign:
-    """The PLAN, then A/A for as long as there is time."""
-    return Campaign(number, *PLAN[number]) if number < len(PLAN) else Campaign(number, (UNCHANGED,))
+    """The PLAN over and over, with each round's doses on the next part of the workloads."""
+    lap, place = divmod(number, len(PLAN))
+    injected, (start, step) = PLAN[place]
+    return Campaign(number, injected, ((start + lap) % step, step))
 
 
 def matches(workloads: Sequence[str], injected: Sequence[str]) -> list[Match]:
@@ -90,9 +94,11 @@ def run_campaign(
         wall_s = time.monotonic() - start_s
     if job.ended == INTERRUPTED:
         raise KeyboardInterrupt
-    if job.ended or driver.statuses:
-        raise WorkerLost(f"campaign {campaign.number} of the validation broke off: {job.ended or driver.statuses}")
-    return [trial(campaign.number, each, job.duels, wall_s) for each in found]
+    if job.ended:
+        raise WorkerLost(f"campaign {campaign.number} of the validation broke off: {job.ended}")
+    for case, status in driver.statuses.items():
+        say(f"{case}: left out, {status.reason}")
+    return [trial(campaign.number, each, job.duels, wall_s) for each in found if each.metric == METRIC]
 
 
 def trial(campaign: int, found: Judgement, duels: Sequence[Duel], wall_s: float) -> Trial:
@@ -128,34 +134,43 @@ def collect(
 ) -> TrialFile:
     """Campaigns until the time is up, after those of `known`; the file is whole after each. Raises WorkerLost and
     UnusableFile."""
-    start_s, commit, (machine, workloads) = time.monotonic(), frozen_at(repository), survey(repository, python)
-    done = continued(known, file, machine, commit) if known else begun(machine, commit)
+    start_s, (machine, workloads) = time.monotonic(), survey(repository, python)
+    done = continued(known, file, machine) if known else begun(machine)
     number = first = 1 + max((trial.campaign for trial in done.trials), default=-1)
     while number == first or time.monotonic() - start_s < 60 * minutes:
         campaign = planned(number)
         part = workloads[campaign.part[0] :: campaign.part[1]]
         say(f"campaign {number}: {', '.join(campaign.injected)} % on {len(part)} workloads")
         trials = done.trials + tuple(run_campaign(repository, python, campaign, part, say))
-        done = dataclasses.replace(done, created_utc=now_utc(), trials=trials)
+        commits = dict.fromkeys([*filter(None, done.commit.split(", ")), frozen_at(repository)])
+        done = dataclasses.replace(done, commit=", ".join(commits), created_utc=now_utc(), trials=trials)
         write_trials(file, done)
         number += 1
     return done
 
 
-def begun(machine: str, commit: str) -> TrialFile:
-    return TrialFile(SCHEMA_VERSION, commit, now_utc(), machine, dataclasses.asdict(frozen_rule(1)), ())
+def begun(machine: str) -> TrialFile:
+    return TrialFile(SCHEMA_VERSION, "", now_utc(), machine, constants(), ())
 
 
-def continued(known: TrialFile, file: Path, machine: str, commit: str) -> TrialFile:
-    """With this commit named beside those before. Trials of another rule or machine do not add up: UnusableFile."""
-    here = begun(machine, commit)
+def constants() -> dict[str, Any]:
+    """All that a verdict hangs on besides the code, as a file gives it back."""
+    margins = dataclasses.asdict(MARGINS["cpu", METRIC])
+    disturbed = {"stolen": LARGEST_STOLEN_SHARE, "foreign": LARGEST_FOREIGN_SHARE}
+    found = {"margins": margins, "trim": TRIM, "largest_share": disturbed, "settings": SETTINGS}
+    return dict(shortened({**dataclasses.asdict(frozen_rule(1)), **found}))
+
+
+def continued(known: TrialFile, file: Path, machine: str) -> TrialFile:
+    """Trials of another rule or machine do not add up: UnusableFile. What an older file does not tell is let pass."""
+    here = begun(machine)
     told = f"expected {machine} and the rule of this checkout; give a new file"
     if known.machine != machine:
         raise UnusableFile(f"{WHAT} {file}: its trials are of {known.machine}, {told}")
-    if known.rule != shortened(here.rule):
-        raise UnusableFile(f"{WHAT} {file}: its trials are of another rule, {told}")
-    commits = dict.fromkeys([*known.commit.split(", "), commit])
-    return dataclasses.replace(known, commit=", ".join(commits))
+    other = [name for name, value in known.rule.items() if here.rule.get(name) != value]
+    if other:
+        raise UnusableFile(f"{WHAT} {file}: its trials are of another rule ({', '.join(other)}), {told}")
+    return dataclasses.replace(known, rule=here.rule)
 
 
 def now_utc() -> str:

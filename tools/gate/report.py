@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from tools.compare import Verdict
 from tools.gate.rates import (
     DANGEROUS_PER_CENT,
     MATCHED_FALSE_ALARMS,
@@ -42,13 +43,21 @@ def sentences(file: TrialFile) -> tuple[str, ...]:
     unchanged = sum(trial.injected == UNCHANGED for trial in trials)
     return (
         f"{len(trials)} trials ({campaigns} campaigns, {workloads} workloads) on {file.machine}, {file.created_utc}, "
-        f"rule frozen at {file.commit[:12]}.",
+        f"rule frozen at {file.commit}.",
         f"{unchanged} trials compare a workload with itself. Doses of one campaign share base processes, and its "
         "workloads share the machine, so the bounds are somewhat narrower than they should be.",
         matched_sentence(unchanged),
         f"A/B: {of(dangerous_misses(trials))} slow-downs of {DANGEROUS_PER_CENT:g} % or more called unchanged; "
         f"{of(direction_errors(trials))} slow-downs called improved.",
     )
+
+
+def exit_code(trials: Sequence[Trial]) -> int:
+    """1 equal code was called slower, 3 nothing was measured or nothing could be said of equal code, else 0."""
+    found = {trial.verdict for trial in trials if trial.injected == UNCHANGED}
+    if Verdict.REGRESSED in found:
+        return 1
+    return 3 if not trials or found == {Verdict.INCONCLUSIVE} else 0
 
 
 def matched_sentence(unchanged: int) -> str:

@@ -134,7 +134,7 @@ class Trial:
 class TrialFile:
     """All trials of one machine under one frozen rule.
 
-    commit   at which rule and defaults were frozen, before the first trial
+    commit   at which rule and defaults were frozen, before the first trial; one for each time that trials were added
     machine  slug of the device, as in baselines/
     rule     the constants of the rule, for the record
     """

@@ -1,14 +1,16 @@
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 
 from tools.__main__ import main
 from tools.baselines import read_baselines, write_baselines
+from tools.gate.trials import TrialFile, write_trials
 from tools.records import Metric
+from tools.tests.gate.samples import told
 from tools.tests.samples import (
     CASE,
     NASTY,
@@ -347,3 +349,48 @@ def test_a_creep_is_left_to_the_ab_against_its_anchor(tool, tmp_path):
     assert f"it crept, which shows in  python -m tools ab --base 1a2b3c4d5e6f --suspects {options[1]}" in yesterday.out
     assert "leaves no suspect that an A/B against main decides" in yesterday.out
     assert "revision '1a2b3c4d5e6f': no commit" in tool("ab", "--base", "1a2b3c4d5e6f", *options).complaint
+
+
+# ---------------------------------------------------------------- validate-gate
+
+
+@pytest.fixture
+def gate(tool, tmp_path, monkeypatch):
+    """validate-gate on a file of earlier trials, with a campaign that finds what the test wants."""
+    file = tmp_path / "trials.json.gz"
+
+    def answer(*options, before, fresh):
+        earlier = TrialFile(1, "a" * 12, "2026-01-01T00:00:00Z", "cpu-x", {}, tuple(map(told, before)))
+        write_trials(file, earlier)
+
+        def collect(repository, python, place, minutes, say, known):
+            assert known == earlier
+            write_trials(place, replace(known, trials=known.trials + tuple(map(told, fresh))))
+
+        monkeypatch.setattr("tools.__main__.collect", collect)
+        return tool("validate-gate", file, *options)
+
+    return answer
+
+
+NIGHT = ("--minutes", "1", "--append")
+
+
+@pytest.mark.parametrize(
+    ("options", "before", "fresh", "code"),
+    [
+        ((), ["unchanged"], [], 0),
+        ((), ["unchanged", "regressed"], [], 1),
+        (NIGHT, ["unchanged"], ["regressed"], 1),
+        (NIGHT, ["regressed"], ["unchanged"], 0),
+        (NIGHT, ["unchanged"], ["inconclusive"], 3),
+    ],
+)
+def test_a_night_ends_in_what_it_found_itself(gate, options, before, fresh, code):
+    assert gate(*options, before=before, fresh=fresh).code == code
+
+
+def test_trials_are_not_thrown_away_for_a_forgotten_word(gate):
+    answer = gate("--minutes", "1", before=["unchanged"], fresh=[])
+    assert answer.code == 2
+    assert "holds trials already: --append adds to them" in " ".join(answer.err.replace("│", "").split())

@@ -4,7 +4,7 @@ import numpy
 import pytest
 
 from tools.gate.rates import all_rates
-from tools.gate.report import markdown, tables
+from tools.gate.report import exit_code, markdown, tables
 from tools.gate.rules import AB, RULES
 from tools.gate.trials import TrialFile
 from tools.tests.gate.samples import campaigns, told
@@ -65,6 +65,25 @@ def test_the_text_says_what_the_counts_support(measured, rates):
     assert "0 of 8 such trials at most raise an alarm, which supports a rate of false alarms under 36.9% and no" in text
     assert all(rule.name.replace("|", "") in text.replace("\\", "").replace("&lt;", "<") for rule in RULES)
     assert markdown(measured) == text
+
+
+def test_the_commits_are_told_whole_with_the_mark_of_changed_files(measured):
+    commits = f"{'a' * 12}, {'b' * 12}+changes"
+    assert f"rule frozen at {commits}." in markdown(dataclasses.replace(measured, commit=commits)).replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("trials", "code"),
+    [
+        ([told("unchanged"), told("inconclusive")], 0),
+        ([told("unchanged"), told("regressed")], 1),
+        ([told("inconclusive")], 3),
+        ([told("regressed", "3")], 0),
+        ([], 3),
+    ],
+)
+def test_red_on_equal_code_is_1_and_silence_on_it_3(trials, code):
+    assert exit_code(trials) == code
 
 
 def test_names_from_a_file_stay_text():
