@@ -21,7 +21,7 @@ judge_commit() {
     git checkout --quiet --detach "$commit" && git apply "fixtures/gate/commits/$1.patch" &&
         git -c user.name=gate -c user.email=gate@example.org -c commit.gpgsign=false commit --quiet --all -m "$1" ||
         stop "fixtures/gate/commits/$1.patch does not fit this commit any more; make it anew"
-    "$root/.venv/bin/python" -m tools ab --base HEAD~1 --head HEAD -k "cpp and g32-n16m-t1" --json "$root/runs/gate-$1.json"
+    "$root/.venv/bin/python" -m tools ab --base HEAD~1 --head HEAD -k "cpp and t1" --json "$root/runs/gate-$1.json"
 }
 
 judge_commit comment

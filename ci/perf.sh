@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Measure the suite on this machine, judge it against the stored baselines, print the report. Times that a stored number
-# cannot decide (suspects) are then measured side by side with PERF_BASE, or else with where this branch left main, for
-# PERF_AB_MINUTES (30) at most.
+# cannot decide (suspects) are then measured side by side with PERF_BASE, or else with where this branch left main; after
+# PERF_AB_MINUTES (30) no new pair of processes is begun.
 # Arguments go to pytest:  bash ci/perf.sh -k mxint8 --perf-profile quick
 # Exit code: 0 nothing regressed, 1 regressed or wrong, 2 usage or unreadable input, 3 could not judge.
 set -u

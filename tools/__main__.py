@@ -22,7 +22,7 @@ import typer
 from rich.console import Console
 
 from tools import report as reports
-from tools.ab.checkouts import WORKTREE, UnusableRevision
+from tools.ab.checkouts import WORKTREE, UnusableRevision, commit_of
 from tools.ab.contest import PROFILES, NothingToCompare, Request, contest
 from tools.ab.outcome import Outcome, sentences, table
 from tools.ab.rule import MARGINS, Rule
@@ -269,9 +269,16 @@ def left_open(finding: Finding, base: str, run_file: Path) -> str:
     """Why an A/B against `base` does not decide a suspect; "" where it does. What crept is no slower than yesterday."""
     if finding.metric not in TIMES and not finding.metric.endswith("_ratio"):
         return "an A/B does not measure it"
-    if finding.anchor not in (None, base):
+    if finding.anchor and not same_commit(finding.anchor, base):
         return f"it crept, which shows in  python -m tools ab --base {finding.anchor} --suspects {run_file}"
     return ""
+
+
+def same_commit(first: str, second: str) -> bool:
+    try:
+        return commit_of(Path(), first) == commit_of(Path(), second)
+    except UnusableRevision:
+        return first == second
 
 
 def tell(text: str) -> None:
@@ -290,7 +297,8 @@ def tell_outcome(outcome: Outcome, file: Path | None) -> None:
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
     """A polite end of the process (CI that cancels) unwinds as Ctrl-C does: workers are killed, checkouts removed."""
-    before = {kind: signal.signal(kind, signal.default_int_handler) for kind in (signal.SIGTERM, signal.SIGHUP)}
+    heard = [kind for kind in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(kind) is not signal.SIG_IGN]  # nohup
+    before = {kind: signal.signal(kind, signal.default_int_handler) for kind in heard}
     try:
         yield
     except KeyboardInterrupt as error:

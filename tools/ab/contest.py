@@ -68,7 +68,7 @@ def contest(request: Request, rule: Rule, say: Callable[[str], None]) -> Outcome
             clock=time.monotonic,
             say=say,
         )
-        found = job.run() if chosen.matches else []
+        found = [*chosen.apart, *(job.run() if chosen.matches else [])]
         if request.suspects is not None:
             found = [untimed(each) for each in found]
     base, head, _ = driver.arms
@@ -82,7 +82,7 @@ def contest(request: Request, rule: Rule, say: Callable[[str], None]) -> Outcome
         wall_s=time.monotonic() - started_s,
         problem=job.ended,
         invalid=job.twin_alarm is not None,
-        judgements=(*chosen.apart, *found),
+        judgements=tuple(found),
         duels=tuple(job.duels),
     )
 
@@ -100,7 +100,7 @@ def driven(request: Request, rule: Rule, seed: int, started_s: float) -> Iterato
 
 def untimed(found: Judgement) -> Judgement:
     """A suspect had a time in its run: without one here nothing is decided, however equal the arms are."""
-    if (found.metric, found.verdict) != ("status", Verdict.UNCHANGED):
+    if found.verdict is not Verdict.NEW and (found.metric, found.verdict) != ("status", Verdict.UNCHANGED):
         return found
     return replace(found, verdict=Verdict.INCONCLUSIVE, reason=f"{found.reason}; it was ok in the run", judged=False)
 

@@ -84,7 +84,6 @@ class Job:
     def run(self) -> list[Judgement]:
         try:
             self.decide()
-            self.confirm()
         except Ended as end:
             self.ended = str(end)
         except KeyboardInterrupt:
@@ -99,7 +98,7 @@ class Job:
         while fit := self.short_of(upto, purpose, matches):
             self.refuse_beyond_budget(len(fit))
             start_s = self.clock()
-            twin = purpose == "decide" and self.taken % self.rule.twin_every == 0
+            twin = purpose == "decide" and self.taken % min(self.rule.twin_every, len(fit)) == 0
             try:
                 self.duels += self.pairs.run(fit, purpose, twin)
             except WorkerLost as error:
@@ -129,31 +128,35 @@ class Job:
     # judging
 
     def decide(self) -> None:
+        """What is red at a look is confirmed before the next one, while there is time for it."""
         for look in self.rule.looks:
             undecided = self.undecided()
             if not undecided:
                 return
             self.collect("decide", undecided, look.pairs)
             self.look(look, undecided)
+            self.confirm()
 
     def undecided(self) -> list[Match]:
-        """A match is settled by its first red metric, or when all of its metrics are."""
         return [
-            match
-            for match in self.matches
-            if match.name not in self.pairs.statuses and not settled(self.of_match(match.name))
+            match for match in self.matches if match.name not in self.pairs.statuses and not self.settled(match.name)
         ]
 
-    def of_match(self, name: str) -> list[Opinion]:
-        return [found for (match, _), found in self.opinions.items() if match == name]
+    def settled(self, name: str) -> bool:
+        """By its first metric that is red for good, or when all of its metrics are."""
+        verdicts = [found.verdict for (match, _), found in self.opinions.items() if match == name]
+        return name in self.red() or (bool(verdicts) and None not in verdicts)
+
+    def red(self) -> set[str]:
+        return {name for (name, _), found in self.judgements.items() if found.verdict is Verdict.REGRESSED}
 
     def look(self, look: Look, matches: Iterable[Match]) -> None:
         for match in matches:
             duels = self.of(match.name, "decide")
             for metric in common_metrics(duels):
-                found = estimate(log_ratios(duels, metric))
-                if found is not None and rejected_share(duels) <= self.rule.rejected_share:
-                    self.note((match.name, metric), opinion(found, look, self.rule, self.margins(metric)))
+                key, found = (match.name, metric), estimate(log_ratios(duels, metric))
+                if key not in self.judgements and found and rejected_share(duels) <= self.rule.rejected_share:
+                    self.note(key, opinion(found, look, self.rule, self.margins(metric)))
         self.refuse_unheld()
 
     def note(self, key: Key, new: Opinion) -> None:
@@ -173,14 +176,15 @@ class Job:
         return MARGINS[self.device, metric]
 
     def confirm(self) -> None:
-        """Every red once more, with fresh pairs: what went away was no regression."""
+        """Every red once more, with fresh pairs: what went away was no regression, and is not tried a second time."""
         for look in self.rule.confirm:
             doubtful = [match for match in self.matches if self.unconfirmed(match.name)]
-            if not doubtful:
-                return
             self.collect("confirm", doubtful, look.pairs)
             for match in doubtful:
                 self.try_to_confirm(match.name, look)
+        for match in self.matches:
+            for metric in self.unconfirmed(match.name):
+                self.conclude_unconfirmed((match.name, metric), self.opinions[match.name, metric])
 
     def unconfirmed(self, name: str) -> list[str]:
         return [
@@ -232,7 +236,7 @@ class Job:
             self.settle(key, Verdict.INCONCLUSIVE, f"{self.ended}; {len(duels)} pairs taken", judged=False)
         elif found and found.reason:
             self.settle(key, Verdict.INCONCLUSIVE, found.reason)
-        elif len(duels) < self.rule.looks[-1].pairs:
+        elif key[0] in self.red():
             self.settle(key, Verdict.INCONCLUSIVE, "not looked at further: another metric of this case is red")
         else:
             self.settle(key, Verdict.INCONCLUSIVE, "too noisy to tell after the last look")
@@ -287,11 +291,6 @@ class Job:
         for key, found in self.judgements.items():
             if found.metric != "status":
                 self.judgements[key] = replace(found, verdict=Verdict.INCONCLUSIVE, reason=told, judged=False)
-
-
-def settled(opinions: Sequence[Opinion]) -> bool:
-    verdicts = [found.verdict for found in opinions]
-    return Verdict.REGRESSED in verdicts or (bool(verdicts) and None not in verdicts)
 
 
 def common_metrics(duels: Sequence[Duel]) -> tuple[str, ...]:

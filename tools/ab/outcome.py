@@ -55,13 +55,15 @@ class Outcome:
     duels: tuple[Duel, ...]
 
     def exit_code(self, *, strict: bool = False) -> int:
-        """0 nothing regressed, 1 regressed, 3 could not judge: a case that was asked for has no verdict."""
+        """0 nothing regressed, 1 regressed, 3 could not judge: a case that was asked for has no verdict, or none was
+        measured in both arms."""
         verdicts = {found.verdict for found in self.judgements}
         if Verdict.REGRESSED in verdicts:
             return 1
         undecided = strict and Verdict.INCONCLUSIVE in verdicts
         unjudged = any(not found.judged or found.verdict in UNJUDGED for found in self.judgements)
-        return 3 if undecided or unjudged or self.problem or not self.judgements else 0
+        compared = Verdict.IMPROVED in verdicts or any(found.pairs for found in self.judgements)
+        return 3 if undecided or unjudged or self.problem or not compared else 0
 
     def worst_first(self) -> list[Judgement]:
         return sorted(self.judgements, key=lambda found: (SEVERITY[found.verdict], found.case, found.metric))

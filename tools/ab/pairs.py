@@ -194,17 +194,31 @@ class Driver:
         return Duel(name, purpose, self.pairs, stretches[0].start_s, wall_s, taken, found)
 
     def build(self, match: Match, base: "Side", head: "Side", verify: bool) -> Status | None:
-        """Built, in the first pair checked, and warmed, one arm after the other, so that neither meets the other's peak
-        of memory. None if both are ready; the first time, base's fastest call then fixes the effort for good."""
+        """None if both are ready. The first time, base's fastest call then fixes the effort for good, and what a second
+        build takes: the first one compiled what later ones find, and was checked."""
+        found = self.prepare(base, head, verify)
+        if match.name in self.frozen or isinstance(found, Status):
+            return found if isinstance(found, Status) else None
+        self.drop(base, head)
         start_s = time.monotonic()
-        built = [side.ask(self.hang_s, "build", verify=verify) for side in (base, head)]
-        build_s = (time.monotonic() - start_s) / 2
-        if all(answer["status"] == "ok" for answer in built):
-            built = [side.ask(self.hang_s, "warm", least_s=self.rule.warm_s) for side in (base, head)]
-        if any(answer["status"] != "ok" for answer in built):
-            return Status(built[0]["status"], built[1]["status"], built[1]["reason"] or built[0]["reason"])
-        self.frozen.setdefault(match.name, effort(built[0]["call_s"], build_s, self.rule))
+        found = self.prepare(base, head, verify=False)
+        if isinstance(found, Status):
+            return found
+        build_s = (time.monotonic() - start_s) / 2 - self.rule.warm_s
+        self.frozen[match.name] = effort(found, max(build_s, 1e-3), self.rule)
         return None
+
+    def prepare(self, base: "Side", head: "Side", verify: bool) -> Status | float:
+        """Built and warmed one arm after the other, so that neither meets the other's peak of memory; who is first
+        changes from pair to pair. Seconds of base's fastest call."""
+        sides = (base, head) if self.pairs % 2 == 0 else (head, base)
+        found = {side: side.ask(self.hang_s, "build", verify=verify) for side in sides}
+        if all(answer["status"] == "ok" for answer in found.values()):
+            found = {side: side.ask(self.hang_s, "warm", least_s=self.rule.warm_s) for side in sides}
+        told = [found[side] for side in (base, head)]
+        if any(answer["status"] != "ok" for answer in told):
+            return Status(told[0]["status"], told[1]["status"], told[1]["reason"] or told[0]["reason"])
+        return float(found[base]["call_s"])
 
     def doubt(self, match: Match, status: Status, purpose: str) -> None:
         """Final once fresh processes have shown it again. What befalls the twin says nothing of head."""
@@ -223,7 +237,10 @@ class Driver:
         for side in (base, head):
             side.worker.send("drop", case=side.case)
         for side in (base, head):
-            side.worker.receive(self.hang_s)
+            answer = side.worker.receive(self.hang_s)
+            if answer:
+                told = f"cannot go on after {side.case}: {answer.get('reason', answer)}"
+                raise WorkerLost(f"{side.worker.arm}: {told}")
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,8 @@ class Rule:
     looks, confirm    a red passes both: 0.005 for all looks of a case and 0.03 for all of its confirmation
     family_alpha      Holm over the cases of the job, before the confirmation
     improved_alpha    for all looks of a case; stricter, for nothing confirms it
-    twin_every        each so many pairs a second checkout of base is held against base
+    twin_every        each so many pairs a second checkout of base is held against base; more often in a job of fewer
+                      cases, for its alarm needs as many ratios as an estimate does
     rejected_share    more alternations rejected than this: inconclusive
     """
 
@@ -88,7 +89,7 @@ class Rule:
     confirm: tuple[Look, ...] = (Look(6, 0.01), Look(12, 0.01), Look(18, 0.01))
     family_alpha: float = 0.05
     improved_alpha: float = 0.001
-    same_alpha: float = 0.025
+    same_alpha: float = 0.025  # of the printed interval, and of `unchanged` at each look
     twin_every: int = 4
     twin_alpha: float = 0.01
     rejected_share: float = 1 / 3

@@ -1,4 +1,5 @@
 import json
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass, replace
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.__main__ import main
+from tools.__main__ import interruptible, main
 from tools.baselines import read_baselines, write_baselines
 from tools.gate.trials import TrialFile, write_trials
 from tools.records import Metric
@@ -394,3 +395,13 @@ def test_trials_are_not_thrown_away_for_a_forgotten_word(gate):
     answer = gate("--minutes", "1", before=["unchanged"], fresh=[])
     assert answer.code == 2
     assert "holds trials already: --append adds to them" in " ".join(answer.err.replace("│", "").split())
+
+
+def test_nohup_stays_in_force():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interruptible():
+            assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+            assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -15,12 +15,15 @@ STUBS = {
             @staticmethod
             def reset(): pass
         def set_num_threads(count): pass
+        def get_num_threads(): return 1
         def manual_seed(seed): pass
     """,
     "psutil.py": """
         from collections import namedtuple
         Times = namedtuple("Times", "user system idle iowait steal guest guest_nice")
         def cpu_times(): return Times(0, 0, 0, 0, 0, 0, 0)
+        class Process:
+            def threads(self): return []
     """,
     "fixtures/__init__.py": "",
     "fixtures/case.py": """
@@ -49,7 +52,9 @@ STUBS = {
         import torch
         def choose_device(asked): return torch.device(asked or "cpu")
         def predicted_not_to_fit(needed_bytes, device): return None
-        def clean(device): pass
+        poisoned = False
+        def clean(device):
+            if poisoned: raise RuntimeError("an illegal memory access was encountered")
     """,
     "fixtures/fingerprint.py": """
         class fingerprint:
@@ -100,8 +105,22 @@ def hanging(device):
     def call():
         now[0] += 0.001
         calls.append(1)
+        if len(calls) > 100: open(os.environ.get("MARKER", os.devnull), "w").close()
         while len(calls) > 100: pass
     return Workload(call)
+
+def crowded(device):
+    "Fits beside no other live process."
+    place = os.environ["MARKER"]
+    other = open(place).read() if os.path.exists(place) else ""
+    if other not in ("", str(os.getpid())) and os.path.exists("/proc/" + other): full(device)
+    with open(place, "w") as file: file.write(str(os.getpid()))
+    return steady(0.001)(device)
+
+def poisonous(device):
+    import fixtures.device
+    fixtures.device.poisoned = True
+    fixtures.device.clean(device)
 
 """
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import psutil
@@ -135,6 +136,25 @@ def test_a_case_that_ends_its_worker_does_not_end_the_others(tmp_path):
     assert outcome.exit_code() == 3
 
 
+def test_a_case_that_poisons_its_process_does_not_condemn_the_others(tmp_path):
+    """As an illegal access does on a GPU: whatever is called in that process from then on fails, too."""
+    outcome = compared(tmp_path, [STEADY, case("a/x", "steady(0.001)")], [STEADY, case("a/x", "poisonous")])
+    assert verdicts(outcome) == {
+        ("a/x", "status"): Verdict.INCONCLUSIVE,
+        ("a/steady", "latency_s"): Verdict.UNCHANGED,
+    }
+    assert "cannot go on after a/x: RuntimeError: an illegal memory access" in outcome.judgements[1].reason
+    assert outcome.exit_code() == 3
+
+
+def test_arms_that_do_not_fit_side_by_side_are_no_regression(tmp_path, monkeypatch):
+    monkeypatch.setenv("MARKER", str(tmp_path / "marker"))
+    outcome = compared(tmp_path, [case("a/x", "crowded")], [case("a/x", "crowded")])
+    assert verdicts(outcome) == {("a/x", "status"): Verdict.INCONCLUSIVE}
+    assert "ok -> oom in one pair of processes, oom -> ok in another" in outcome.judgements[0].reason
+    assert outcome.exit_code() == 3
+
+
 def test_a_status_that_fresh_processes_do_not_show_again_is_none(tmp_path, monkeypatch):
     monkeypatch.setenv("MARKER", str(tmp_path / "marker"))
     outcome = compared(tmp_path, [case("a/x", "steady(0.001)")], [case("a/x", "full_once")])
@@ -152,10 +172,16 @@ def test_a_suspect_without_a_time_is_not_decided(tmp_path):
     """Both arms equal in that neither fits beside the other says nothing of the time that looked slower."""
     both = [case("a/x", "full")]
     alone = compared(tmp_path, both, both)
-    assert (verdicts(alone), alone.exit_code()) == ({("a/x", "status"): Verdict.UNCHANGED}, 0)
+    assert (verdicts(alone), alone.exit_code()) == ({("a/x", "status"): Verdict.UNCHANGED}, 3)  # none was measured
     request = Request(tmp_path / "repository", "base", "head", sys.executable, sys.executable, seed=7)
     suspected = contest(dataclasses.replace(request, suspects=frozenset({"a/x"})), QUICK, lambda text: None)
     assert (verdicts(suspected), suspected.exit_code()) == ({("a/x", "status"): Verdict.INCONCLUSIVE}, 3)
+
+
+def test_a_suspect_that_only_head_has_is_not_decided(tmp_path):
+    outcome = compared(tmp_path, [STEADY], [STEADY, case("a/x", "steady(0.001)")], suspects=frozenset({"a/x"}))
+    assert (verdicts(outcome), outcome.exit_code()) == ({("a/x", "definition"): Verdict.INCONCLUSIVE}, 3)
+    assert "only head has it; it was ok in the run" in outcome.judgements[0].reason
 
 
 def test_a_suspect_that_neither_arm_has_is_named(tmp_path):
@@ -289,17 +315,20 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path, place, kind):
     assert len(repository.git(folder, "worktree", "list").splitlines()) == 1
 
 
-def test_a_driver_that_is_killed_takes_its_workers_with_it(tmp_path, place):
-    noisy = repository.table(case("a/noisy", "steady(0.001, spread=0.3)"))
-    folder = repository.repository(tmp_path / "repository", noisy, noisy)
+def test_a_driver_that_is_killed_takes_its_workers_with_it(tmp_path, place, monkeypatch):
+    """One of them is deep in a call that never ends, and so does not see that nobody asks any more."""
+    marker = tmp_path / "marker"
+    monkeypatch.setenv("MARKER", str(marker))
+    table = repository.table(case("a/x", "hanging"))
+    folder = repository.repository(tmp_path / "repository", table, table)
     told, options = command(folder, "--base", "base")
-    with subprocess.Popen(told, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, **options) as process:
-        for line in process.stderr:
-            if line.startswith("pair 1"):
-                break
+    with subprocess.Popen(told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options) as process:
+        while not marker.exists() and process.poll() is None:
+            time.sleep(0.01)
+        live = [psutil.Process(worker) for worker in workers(place)]
         process.kill()
-    gone = psutil.wait_procs([psutil.Process(pid) for pid in workers(place) if psutil.pid_exists(pid)], timeout=10)
-    assert gone[1] == []
+    assert len(live) >= 2
+    assert psutil.wait_procs(live, timeout=10)[1] == []
     for left in place.glob("perf-ratchet-ab-*"):  # a folder in the system's temporary place, and nothing else
         subprocess.run(["rm", "-r", str(left)], check=True)
 

@@ -1,12 +1,13 @@
 """The README's figures of the gate are those of the trials that lie beside the baselines."""
 
 import re
+import statistics
 from pathlib import Path
 
 import pytest
 
 from tools.gate.rates import all_rates
-from tools.gate.trials import read_trials
+from tools.gate.trials import INJECTED, UNCHANGED, read_trials
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -17,36 +18,47 @@ PUBLISHED = {
     "min:5%, same job": "pytest-benchmark `min:5%`, the same",
     "torch medians +5%": "torch.utils.benchmark medians, + 5 %",
     "Mann-Whitney on rounds, p < .05": "Mann-Whitney on the rounds of one process each, p < 0.05",
-    "google/benchmark U test": "Mann-Whitney on nine processes each, p < 0.05 (google/benchmark)",
+    "google/benchmark U test": "Mann-Whitney on nine processes each at most, p < 0.05 (google/benchmark)",
     "pyperf compare_to": "pyperf `compare_to`",
     "asv": "asv",
-    "same pairs, trimmed mean": "our pairs, trimmed mean alone, p < 0.001",
+    "same pairs, trimmed mean": "the A/B's pairs, trimmed mean alone, p < 0.001",
     "ours: A/B": "**A/B** (with its margin, looks and confirmation)",
 }
 
 
 @pytest.fixture(scope="module")
-def counts():
-    """Rule -> injection -> flagged and trials, over the files of the commits that the README names."""
-    found = {}
-    for file in sorted(ROOT.glob("baselines/*/gate/trials-*.json.gz")):
-        if not file.name.startswith(("trials-5fa84ca", "trials-0bb44d5")):
-            continue
-        for rates in all_rates(read_trials(file).trials):
-            for injected, rate in rates.flagged.items():
-                before = found.setdefault(rates.rule.name, {}).setdefault(injected, (0, 0))
-                found[rates.rule.name][injected] = (before[0] + rate.count, before[1] + rate.of)
+def file():
+    [found] = ROOT.glob("baselines/*/gate/trials.json.gz")
     return found
 
 
+@pytest.fixture(scope="module")
+def trials(file):
+    return read_trials(file).trials
+
+
+@pytest.fixture(scope="module")
+def rates(trials):
+    return {found.rule.name: found for found in all_rates(trials)}
+
+
 @pytest.mark.parametrize(("rule", "row"), PUBLISHED.items())
-def test_every_figure_stands_in_the_trials(counts, rule, row):
+def test_every_figure_stands_in_the_trials(rates, rule, row):
     [line] = [line for line in README.splitlines() if line.startswith(f"| {row} |")]
-    told = re.findall(r"\d+/\d+", line)
-    assert told == ["/".join(map(str, counts[rule][injected])) for injected in ("0", "2", "3")]
+    flagged = rates[rule].flagged
+    assert re.findall(r"\d+/\d+", line) == [f"{flagged[dose].count}/{flagged[dose].of}" for dose in INJECTED]
+    assert f"| {flagged[UNCHANGED].high:.1%} |" in line
 
 
-def test_the_round_of_equal_code_is_as_told():
-    [file] = ROOT.glob("baselines/*/gate/trials-b117404.json.gz")
-    verdicts = [trial.verdict for trial in read_trials(file).trials]
-    assert f"b117404: {verdicts.count('unchanged')} of {len(verdicts)} `unchanged`" in README
+def test_the_cost_of_a_case_is_as_told(trials):
+    cost = {dose: statistics.median(each.wall_s for each in trials if each.injected == dose) for dose in ("0", "3")}
+    assert f"costs {cost['0']:.0f} s where nothing changed and {cost['3']:.0f} s at + 3 %" in README
+
+
+def test_the_trials_that_the_readme_names_are_these(file):
+    assert f"python -m tools validate-gate {file.relative_to(ROOT)}" in README
+    for commit in read_trials(file).commit.split(", "):
+        assert commit[:7] in README
+        assert "changes" not in commit
+    assert f"]({file.with_name('power.svg').relative_to(ROOT)})" in README
+    assert file.with_name("power.svg").exists()
