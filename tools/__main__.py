@@ -214,9 +214,7 @@ def ab(
 def validate_gate(
     file: Annotated[Path, typer.Argument(metavar="TRIALS", help="trial file (.json.gz), read or made")],
     minutes: Annotated[float, typer.Option(min=0.0, help="first measure for so long")] = 0.0,
-    append: Annotated[
-        bool, typer.Option("--append", help="add to the trials that the file has")
-    ] = False,
+    append: Annotated[bool, typer.Option("--append", help="add to the trials that the file has")] = False,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="write the report here")] = None,
     plot: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write the plot here (SVG; needs matplotlib)")
