@@ -26,7 +26,8 @@ class Slot:
     busy_s    CPU seconds that the whole machine used meanwhile, stolen_s those that the host took; None: not counted
     switches  involuntary context switches of the worker
     core      that its main thread was on
-    gpu       what the driver tells: sm_clock_mhz, memory_clock_mhz, power_w, temperature_c, event_reasons, processes; empty on a CPU
+    gpu       what the driver tells: sm_clock_mhz, memory_clock_mhz, power_w, temperature_c, event_reasons, processes;
+              empty on a CPU
     """
 
     rounds: Mapping[str, tuple[float, ...]]

@@ -49,7 +49,7 @@ def environment(seed: int, cache: Path, inherited: Mapping[str, str]) -> dict[st
 
 
 class Worker:
-    """One live process. `ask` waits for the answer; `send` and `receive` let two start and clean up at the same time."""
+    """One live process. `ask` waits for the answer; `send` and `receive` let two start and clean up at once."""
 
     def __init__(self, arm: str, python: str, checkout: Path, variables: Mapping[str, str]) -> None:
         self.arm, self.checkout, self.doing, self.rest = arm, checkout, "starting", b""
