@@ -105,6 +105,7 @@ def test_json_holds_every_finding_and_the_exit_code():
             "change": 1.0,
             "low": None,
             "high": None,
+            "anchor": None,
         },
         {
             "case": NASTY,
@@ -116,6 +117,7 @@ def test_json_holds_every_finding_and_the_exit_code():
             "change": None,
             "low": None,
             "high": None,
+            "anchor": None,
         },
     ]
 
