@@ -271,9 +271,9 @@ def judge_spread(
 def spread_verdict(red: spread.Interval, screen: spread.Interval, policy: Policy, change: str) -> tuple[Verdict, str]:
     worse = -red.log_ratio if policy.higher_is_better else red.log_ratio
     margin, may_decide = math.log1p(policy.margin), policy.rule is Rule.SPREAD
-    visible = f"a change under {spread.relative(screen.half_width):.0%} would not show"
+    visible = f"a change under {size_when_worse(screen, policy):.0%} would not show"
     if may_decide and worse - red.half_width > margin:
-        return Verdict.REGRESSED, f"{change}; chance explains {spread.relative(red.half_width):.0%}"
+        return Verdict.REGRESSED, f"{change}; chance explains {size_when_worse(red, policy):.0%}"
     if worse > max(screen.half_width, margin):
         return Verdict.SUSPECT, f"{change}; {visible}; an A/B decides"
     if may_decide and -worse - red.half_width > margin:
@@ -281,6 +281,11 @@ def spread_verdict(red: spread.Interval, screen: spread.Interval, policy: Policy
     if abs(worse) + screen.half_width < margin:
         return Verdict.UNCHANGED, visible
     return Verdict.INCONCLUSIVE, visible
+
+
+def size_when_worse(found: spread.Interval, policy: Policy) -> float:
+    """The half-width as a change for the worse: half the speed-up lost is 50 %, twice the time taken 100 %."""
+    return abs(spread.relative(-found.half_width if policy.higher_is_better else found.half_width))
 
 
 def times(value: Number, values: Sequence[Number]) -> str:

@@ -15,11 +15,13 @@ from tools.compare import (
     judge_record,
     judge_run,
     judge_spread,
+    spread_verdict,
     worst,
 )
 from tools.policy import POLICIES, Rule, decisive
 from tools.records import UNITS, Metric
 from tools.refresh import stored_metric
+from tools.spread import Interval
 from tools.tests.samples import (
     CASE,
     GPU,
@@ -366,6 +368,14 @@ def test_a_time_may_err_once_in_two_thousand_where_its_path_would_allow_it_more(
     slower = [0.01 * 1.03 * math.exp(t * sd) for t in (3.3, 4.7, 4.9)]
     found = [judge_spread(value, noisy, [], decisive(POLICIES["_s"])).verdict for value in slower]
     assert found == [SUSPECT, SUSPECT, REGRESSED]
+
+
+@pytest.mark.parametrize(("unit", "log_ratio", "chance"), [("_ratio", -0.6, "39%"), ("_s", 0.6, "65%")])
+def test_chance_never_explains_more_than_what_is_called_regressed(unit, log_ratio, chance):
+    """45 % of a speed-up lost, and chance as a loss, too: 1 - exp(-0.5); of a time it is exp(0.5) - 1."""
+    found = Interval(log_ratio, 0.5)
+    verdict, reason = spread_verdict(found, found, decisive(POLICIES[unit]), "changed")
+    assert (verdict, reason) == (REGRESSED, f"changed; chance explains {chance}")
 
 
 # ---------------------------------------------------------------- the anchor
