@@ -35,7 +35,7 @@ class Side:
 
     @property
     def name(self) -> str:
-        return self.asked if self.asked == self.commit else f"{self.asked} ({self.commit[:12]})"
+        return self.asked[:12] if self.asked == self.commit else f"{self.asked} ({self.commit[:12]})"
 
 
 @dataclass(frozen=True)
