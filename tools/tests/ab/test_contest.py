@@ -297,13 +297,19 @@ def test_bad_requests_end_in_one_line(tmp_path, arguments, code, told):
     assert "Traceback" not in done.stderr
 
 
+def hear_interrupts():
+    """A shell lets what it starts in the background ignore them, and so would all that is started here."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("kind", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_leaves_nothing_behind(tmp_path, place, kind):
     """The place fixture looks for checkouts and workers afterwards; git knows of no worktree but its own."""
     noisy = repository.table(case("a/noisy", "steady(0.001, spread=0.3)"))
     folder = repository.repository(tmp_path / "repository", noisy, noisy)
     told, options = command(folder, "--base", "base")
-    with subprocess.Popen(told, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options) as process:
+    options |= {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "preexec_fn": hear_interrupts}
+    with subprocess.Popen(told, **options) as process:
         for line in process.stderr:
             if line.startswith("pair 1"):
                 break
