@@ -43,6 +43,8 @@ MISSING, INCOMPARABLE = Verdict.MISSING, Verdict.INCOMPARABLE
 STEADY = (0.01, 0.0101, 0.0099)  # three processes, 1 % apart
 RATIOS = (2.0, 2.02, 1.98)
 
+ON_GPU = fingerprint(machine=GPU)  # where a ratio decides
+
 calm = settings(deadline=None, derandomize=True, database=None)
 
 
@@ -261,18 +263,25 @@ def test_a_suspect_says_how_far_it_went_and_who_decides():
     ],
 )
 def test_a_speedup_against_three_processes_one_percent_apart(value, expected):
-    assert verdict("speedup_over_eager_ratio", value, *RATIOS) is expected
+    assert verdict("speedup_over_eager_ratio", value, *RATIOS, place=ON_GPU) is expected
+
+
+@pytest.mark.parametrize("value", [0.2, 1.0, 4.0, 20.0])
+def test_a_speedup_on_a_cpu_machine_decides_nothing(value):
+    """A neighbour that nobody sees slows the case and its yardstick by different amounts."""
+    found = verdict("speedup_over_eager_ratio", value, *RATIOS)
+    assert found is (SUSPECT if value < 2 else INCONCLUSIVE)
 
 
 def test_a_lost_speedup_fails_the_run():
     base = baseline({CASE: stored(speedup_over_eager_ratio=RATIOS)})
-    assert exit_of(run(record(speedup_over_eager_ratio=2.0 / 1.5)), base) == 1
+    assert exit_of(run(record(speedup_over_eager_ratio=2.0 / 1.5), place=ON_GPU), base) == 1
 
 
 def test_a_change_below_the_margin_is_never_red_however_steady_the_baseline():
     steady = (2.0, 2.0, 2.0)
-    assert verdict("speedup_over_eager_ratio", 2.0 / 1.045, *steady) is not REGRESSED
-    assert verdict("speedup_over_eager_ratio", 2.0 / 1.08, *steady) is REGRESSED
+    assert verdict("speedup_over_eager_ratio", 2.0 / 1.045, *steady, place=ON_GPU) is not REGRESSED
+    assert verdict("speedup_over_eager_ratio", 2.0 / 1.08, *steady, place=ON_GPU) is REGRESSED
 
 
 def test_noisy_neighbours_keep_a_lucky_baseline_from_raising_an_alarm():
@@ -282,7 +291,7 @@ def test_noisy_neighbours_keep_a_lucky_baseline_from_raising_an_alarm():
     now = record(speedup_over_eager_ratio=1.5)
 
     def red(base):
-        return judge_record(now, base, fingerprint())[1].verdict is REGRESSED
+        return judge_record(now, base, ON_GPU)[1].verdict is REGRESSED
 
     assert red(alone)
     assert not red(among)
@@ -291,7 +300,7 @@ def test_noisy_neighbours_keep_a_lucky_baseline_from_raising_an_alarm():
 def test_neighbours_are_those_of_the_same_rule():
     times = {f"attention/noisy/{n}": stored(latency_s=(0.01, 0.02, 0.03)) for n in range(5)}
     base = baseline({CASE: stored(speedup_over_eager_ratio=RATIOS), **times})
-    assert judge_record(record(speedup_over_eager_ratio=1.5), base, fingerprint())[1].verdict is REGRESSED
+    assert judge_record(record(speedup_over_eager_ratio=1.5), base, ON_GPU)[1].verdict is REGRESSED
 
 
 @pytest.mark.parametrize("metric", ["latency_s", "speedup_over_eager_ratio"])
@@ -413,7 +422,7 @@ def test_a_jump_on_top_of_a_creep_stays_a_jump_and_tells_both():
 def test_a_speedup_that_crept_away_is_suspect_and_not_red():
     """Both sides of the time ratio were measured weeks apart; on its own the loss would be far beyond red."""
     finding = against_anchor("speedup_over_eager_ratio", 1.4, scaled(RATIOS, 0.7), RATIOS)
-    assert verdict("speedup_over_eager_ratio", 1.4, *RATIOS) is REGRESSED
+    assert verdict("speedup_over_eager_ratio", 1.4, *RATIOS, place=ON_GPU) is REGRESSED
     assert finding.verdict is SUSPECT
     assert "crept: -30.0% since the anchor" in finding.reason
 

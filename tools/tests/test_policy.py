@@ -81,7 +81,8 @@ def test_a_gpu_is_known_by_its_uuid_driver_and_clocks(machine, known):
         ("warm_compile_s", GPU, 1000, Rule.SCREEN),
         ("first_call_s", GPU, 1000, Rule.NONE),
         ("graph_count", GPU, 1000, Rule.EXACT),
-        ("speedup_over_eager_ratio", {}, 3, Rule.SPREAD),
+        ("speedup_over_eager_ratio", GPU, 3, Rule.SPREAD),
+        ("speedup_over_eager_ratio", {}, 1000, Rule.SCREEN),
     ],
 )
 def test_a_time_decides_on_a_known_gpu_with_ten_processes_and_nowhere_else(metric, machine, processes, rule):
