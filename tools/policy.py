@@ -100,11 +100,10 @@ def policy_on(metric: str, machine: Mapping[str, str], processes: int) -> Policy
     A ratio decides on a known GPU only. On a CPU machine it holds two kinds of work against each other, and a neighbour
     nobody sees slows them by different amounts (seen on equal code: 18.1 -> 10.6, from which chance took 34 %).
     """
-    policy = policy_of(metric)
-    if policy.rule is Rule.SPREAD and not identifies_gpu(machine):
+    policy, known = policy_of(metric), identifies_gpu(machine)
+    if policy.rule is Rule.SPREAD and not known:
         return dataclasses.replace(policy, rule=Rule.SCREEN)
-    known = identifies_gpu(machine) and processes >= GPU_PROCESSES
-    return decisive(policy) if known and not policy.on_host else policy
+    return decisive(policy) if known and processes >= GPU_PROCESSES and not policy.on_host else policy
 
 
 def identifies_gpu(machine: Mapping[str, str]) -> bool:

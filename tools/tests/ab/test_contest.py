@@ -4,11 +4,11 @@ import dataclasses
 import json
 import math
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import psutil
@@ -324,15 +324,17 @@ def test_an_interrupt_leaves_nothing_behind(tmp_path, place, kind):
 def test_a_driver_that_is_killed_takes_its_workers_with_it(tmp_path, place, monkeypatch):
     """One of them is deep in a call that never ends, and so does not see that nobody asks any more."""
     marker = tmp_path / "marker"
+    os.mkfifo(marker)
     monkeypatch.setenv("MARKER", str(marker))
+    reader = os.open(marker, os.O_RDONLY | os.O_NONBLOCK)
     table = repository.table(case("a/x", "hanging"))
     folder = repository.repository(tmp_path / "repository", table, table)
     told, options = command(folder, "--base", "base")
     with subprocess.Popen(told, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options) as process:
-        while not marker.exists() and process.poll() is None:
-            time.sleep(0.01)
+        assert select.select([reader], [], [], 60)[0], "no worker ever hung"
         live = [psutil.Process(worker) for worker in workers(place)]
         process.kill()
+    os.close(reader)
     assert len(live) >= 2
     assert psutil.wait_procs(live, timeout=10)[1] == []
     for left in place.glob("perf-ratchet-ab-*"):  # a folder in the system's temporary place, and nothing else
