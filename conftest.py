@@ -12,12 +12,14 @@ import pytest
 
 from fixtures.case import PROFILES
 from fixtures.device import choose_device, set_up_process
-from fixtures.errors import UnknownDevice
+from fixtures.errors import SuiteError, UnknownDevice
+from fixtures.matrix import ASKED, asked
 from fixtures.plugin import SESSION, Judge, measure
 from fixtures.progress import Progress
 from fixtures.selection import cases_of, learn, leave_out_larger_profiles, refuse_empty_promises, touches_perf_tests
 from fixtures.session import PerfSession
 from tools import report as reports
+from tools import views
 from tools.__main__ import console, show
 from tools.baselines import Baseline, read_baselines
 from tools.compare import Verdict, exit_code, judge_record, judge_run
@@ -25,7 +27,6 @@ from tools.files import UnusableFile, check_writable
 from tools.records import Record, Run
 from tools.runs import write_run
 from tools.tables import Table, printable
-from tools.views import VIEWS
 
 __all__ = ["judge", "measure"]  # the fixtures that tests ask for
 
@@ -41,6 +42,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--perf-device", metavar="cpu|cuda", help="default: cuda where there is one")
     group.addoption("--perf-baselines", metavar="DIR|none", help="stored baselines (default: baselines/)")
     group.addoption("--perf-run", metavar="FILE", help="where the run file goes (default: runs/<UTC time>.json)")
+    group.addoption("--model", metavar="PACKAGE.MODULE:FACTORY", help="your model instead of ours, in every runtime")
+    group.addoption(
+        "--perf-weights", choices=("seeded", "pretrained"), default="seeded", help="of the inference matrix"
+    )
+    group.addoption("--perf-imagenet", metavar="DIR", help="judges pretrained vision models: a folder a class")
+    group.addoption("--perf-imdb", metavar="DIR", help="judges pretrained BERT: the folder aclImdb")
     group.addoption("--perf-require-baseline", action="store_true", help="a case without baseline ends in exit code 3")
 
 
@@ -59,6 +66,17 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.benchmark_quiet = True
     config.option.benchmark_json = config.option.benchmark_json or Path(folder.name) / "pytest_benchmark.json"
     config.stash[SESSION] = PerfSession(device, config.getoption("--perf-profile"))
+    ask_for_models(config)
+
+
+def ask_for_models(config: pytest.Config) -> None:
+    names = ("--model", "--perf-weights", "--perf-imagenet", "--perf-imdb")
+    try:
+        cases = asked(*map(config.getoption, names))
+    except SuiteError as error:
+        raise pytest.UsageError(str(error)) from error
+    if cases:
+        config.stash[ASKED] = cases
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -167,7 +185,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     findings = judge_run(run, config.stash[BASELINES])
     file, has_baseline = config.stash[RUN_FILE], bool(config.stash[BASELINES])
     terminalreporter.section("perf-ratchet")
-    terminalreporter.write(rendered(VIEWS["cases"](run, findings)))
+    terminalreporter.write(rendered(views.cases(run, findings)))
     for line in [*reports.explained(findings), *reports.summary(run, findings, file, has_baseline)]:
         terminalreporter.write_line(printable(line))
     terminalreporter.write_line(config.stash.get(LOST, f"run file: {file}"))

@@ -1,20 +1,19 @@
 """The inference matrix: every model in every runtime, batch by batch, held against its fp64 self and its eager time."""
 
-from fixtures.case import Case, parametrize
-from fixtures.plugin import Measure
-from fixtures.runtimes.catalogue import RUNTIMES
-from fixtures.runtimes.workloads import inference_workload
+import pytest
 
-BATCHES = (1, 16, 32, 64)
+from fixtures.case import Case, arguments
+from fixtures.matrix import ASKED, row
+from fixtures.plugin import Measure
 
 # Model -> batch -> the smallest profile that measures it; other batches are part of `full`.
 PROFILES = {
-    "fcn": {1: "quick", 16: "standard"},
+    "fcn": {1: "standard", 16: "standard"},
     "cnn": {1: "standard", 16: "quick"},
     "lstm": {1: "standard", 16: "standard"},
     "resnet18": {1: "standard"},
     "mobilenet-v3-large": {1: "standard"},
-    "bert-small": {1: "standard"},
+    "bert-small": {1: "standard", 16: "standard"},
     "gpt-neo-small": {1: "standard"},
     "t5-tiny": {1: "standard"},
     "vit-b-16": {},
@@ -23,16 +22,12 @@ PROFILES = {
     "t5-small": {},
 }
 
-
-def case(model: str, runtime: str, batch: int) -> Case:
-    params = {"model": model, "runtime": runtime, "batch": batch}
-    name = f"inference/{runtime}/{model}-b{batch}"
-    return Case(name, inference_workload, params, RUNTIMES[runtime].tolerance, PROFILES[model].get(batch, "full"))
+CASES = [case for model, profiles in PROFILES.items() for case in row(model, profiles)]
 
 
-CASES = [case(model, runtime, batch) for model in PROFILES for runtime in RUNTIMES for batch in BATCHES]
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    metafunc.parametrize(*arguments(metafunc.config.stash.get(ASKED, CASES)))
 
 
-@parametrize(CASES)
 def test_inference(case: Case, measure: Measure) -> None:
     measure(case)

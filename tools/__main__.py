@@ -44,7 +44,7 @@ from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run
 from tools.succession import MOST_PROCESSES, Manner
 from tools.tables import Table, printable, to_rich
-from tools.views import VIEWS
+from tools.views import VIEWS, cases
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -71,6 +71,13 @@ def show(view: Console, table: Table) -> None:
     view.print(to_rich(table, wide=view.width >= WIDE))
 
 
+def show_page(view: Console, page: reports.Page) -> None:
+    for each in page.tables:
+        show(view, each)
+    for sentence in page.sentences:
+        print(printable(sentence))
+
+
 def judged_run(file: Path, baselines: Path) -> tuple[Run, list[Finding], bool]:
     run = read_run(file)
     stored = read_baselines(baselines, run.fingerprint.slug)
@@ -93,9 +100,9 @@ def compare(
     else:
         sentences = [*reports.explained(findings), *reports.summary(run, findings, file, has_baseline)]
         if format is Format.MARKDOWN:
-            print(reports.markdown(VIEWS["cases"](run, findings), sentences))
+            print(reports.markdown([cases(run, findings)], sentences))
         else:
-            show(console(), VIEWS["cases"](run, findings))
+            show(console(), cases(run, findings))
             print("\n".join(printable(sentence) for sentence in sentences))
     raise typer.Exit(code)
 
@@ -109,17 +116,16 @@ def report(
         Path | None, typer.Option(metavar="FILE", help="write Markdown here instead of printing")
     ] = None,
 ) -> None:
-    """Show a run as one of its tables. Never judges: the exit code is 0 when the run can be read."""
+    """Show a run as the tables of one view. Never judges: the exit code is 0 when the run can be read."""
     if view not in VIEWS:
         raise typer.BadParameter(f"unknown view {view!r}, expected one of: {', '.join(VIEWS)}")
     run, findings, has_baseline = judged_run(file, baselines)
-    table = VIEWS[view](run, findings)
+    page = VIEWS[view](run, findings)
     if markdown is None:
-        show(console(), table)
+        show_page(console(), page)
     else:
-        write_atomically(
-            markdown, reports.markdown(table, reports.summary(run, findings, file, has_baseline)), "report"
-        )
+        sentences = [*page.sentences, *reports.summary(run, findings, file, has_baseline)]
+        write_atomically(markdown, reports.markdown(page.tables, sentences), "report")
 
 
 @app.command("refresh")

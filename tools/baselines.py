@@ -4,6 +4,7 @@ Format history:
     1  first form: per case the status and, per metric, one value a process (a single one where all agree)
     2  a metric may hold an anchor, a case its origin; neither is written where it says nothing new, so that a file
        of version 1 is one of version 2 whose values are their own anchors
+    3  a case may name the software that only it needs; without any, a file of version 2 is one of version 3
 """
 
 import dataclasses
@@ -15,7 +16,7 @@ from typing import Any, ClassVar
 from tools.files import UnusableFile, read_json, validate, write_all_atomically
 from tools.records import Fingerprint, Status, check_size, unit_suffix
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 Values = tuple[int | float, ...]
@@ -76,7 +77,8 @@ class Stored:
 class StoredCase:
     """A case as its baseline knows it.
 
-    origin  None where it is the baseline's; a refresh of other cases alone leaves it behind
+    origin    None where it is the baseline's; a refresh of other cases alone leaves it behind
+    software  see tools.records.Record; None for none
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -86,6 +88,7 @@ class StoredCase:
     reason: str
     metrics: dict[str, Stored]
     origin: Origin | None = None
+    software: dict[str, str] | None = None
 
     def __post_init__(self) -> None:
         for name in self.metrics:
@@ -117,20 +120,13 @@ def baseline_file(root: Path, slug: str, path: str) -> Path:
 
 def read_baseline(file: Path, slug: str) -> Baseline:
     """Raises UnusableFile for a file that is damaged, of another schema, or in the wrong place."""
-    document = in_present_form(read_json(file, "baseline"))
-    baseline = validate(document, Baseline, file, "baseline", SCHEMA_VERSION)
+    baseline = validate(read_json(file, "baseline"), Baseline, file, "baseline", SCHEMA_VERSION, oldest=1)
     if baseline.path != file.stem or baseline.fingerprint.slug != slug:
         raise UnusableFile(
             f"baseline {file}: holds path {baseline.path!r} of device {baseline.fingerprint.slug!r}, "
             f"expected {file.stem!r} of {slug!r}; put it back where it belongs or refresh"
         )
     return baseline
-
-
-def in_present_form(document: Any) -> Any:
-    if isinstance(document, dict) and document.get("schema_version") == 1:
-        return {**document, "schema_version": SCHEMA_VERSION}
-    return document
 
 
 def read_baselines(root: Path, slug: str) -> dict[str, Baseline]:

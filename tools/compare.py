@@ -97,21 +97,48 @@ def judge_record(record: Record, baseline: Baseline | None, fingerprint: Fingerp
     if record.definition != stored.definition:
         text = f"the case was redefined ({stored.definition} -> {record.definition}); refresh it"
         return [Finding(record.case, "definition", Verdict.INCOMPARABLE, text, stored.definition, record.definition)]
-    status = judge_status(record, stored, fingerprint.differences(baseline.fingerprint, STATUS_SCOPE))
+    status = judge_status(record, stored, elsewhere(record, stored, baseline, fingerprint, STATUS_SCOPE))
     return [status, *judge_metrics(record, stored, baseline, fingerprint)]
 
 
+def elsewhere(
+    record: Record, stored: StoredCase, baseline: Baseline, fingerprint: Fingerprint, scope: tuple[str, ...]
+) -> list[str]:
+    """In what the baseline differs from where the record comes from, as far as `scope` goes."""
+    found = fingerprint.differences(baseline.fingerprint, scope)
+    return found + (software_differences(record.software, stored.software or {}) if "software" in scope else [])
+
+
+def software_differences(ours: Mapping[str, str], theirs: Mapping[str, str]) -> list[str]:
+    """`software.package: theirs -> ours`, of what single cases need."""
+    names = sorted(ours.keys() | theirs.keys())
+    told = {name: (theirs.get(name) or "none", ours.get(name) or "none") for name in names}
+    return [f"software.{name}: {before} -> {now}" for name, (before, now) in told.items() if before != now]
+
+
 def new_case(record: Record) -> list[Finding]:
-    names = ["status", *judged(record.metrics)]
-    return [Finding(record.case, name, Verdict.NEW, "no baseline yet", None, value_of(record, name)) for name in names]
+    status = Finding(record.case, "status", Verdict.NEW, "no baseline yet", None, record.status)
+    return [status, *(judge_alone(record, name) or new_metric(record, name) for name in judged(record.metrics))]
+
+
+def new_metric(record: Record, name: str) -> Finding:
+    return Finding(record.case, name, Verdict.NEW, "no baseline yet", None, record.metrics[name].value)
+
+
+def judge_alone(record: Record, name: str) -> Finding | None:
+    """The verdict on a metric that needs no baseline: whether it stays within the case's own bound. None for others."""
+    metric = record.metrics[name]
+    if policy_of(name).rule is not Rule.BOUND:
+        return None
+    if metric.limit is not None and metric.value <= metric.limit:
+        return Finding(record.case, name, Verdict.UNCHANGED, f"within {metric.limit:g}", None, metric.value)
+    allowed = "no bound is told" if metric.limit is None else f"{metric.limit:g} is allowed"
+    text = f"too few data to tell: up to {metric.value:.3g} is possible, {allowed}"
+    return Finding(record.case, name, Verdict.INCONCLUSIVE, text, None, metric.value)
 
 
 def judged(names: Iterable[str]) -> list[str]:
     return sorted(name for name in names if policy_of(name).rule is not Rule.NONE)
-
-
-def value_of(record: Record, name: str) -> Number | str:
-    return record.status if name == "status" else record.metrics[name].value
 
 
 def judge_status(record: Record, stored: StoredCase, differences: list[str]) -> Finding:
@@ -142,11 +169,11 @@ def missing_metric(case: str, name: str, stored: StoredCase) -> Finding:
 def judge_metric(
     record: Record, name: str, stored: StoredCase, baseline: Baseline, fingerprint: Fingerprint
 ) -> Finding:
-    metric, policy = record.metrics[name], policy_of(name)
-    if name not in stored.metrics:
-        return Finding(record.case, name, Verdict.NEW, "no baseline yet", None, metric.value)
-    kept = stored.metrics[name]
-    opinion = undecided(record, policy, fingerprint.differences(baseline.fingerprint, policy.scope))
+    alone = judge_alone(record, name)
+    if alone or name not in stored.metrics:
+        return alone or new_metric(record, name)
+    metric, policy, kept = record.metrics[name], policy_of(name), stored.metrics[name]
+    opinion = undecided(record, policy, elsewhere(record, stored, baseline, fingerprint, policy.scope))
     if opinion is None:
         others = neighbours(baseline, record.case, name) if policy.noisy else []
         opinion = judge_twice(metric, kept, others, policy_on(name, fingerprint.machine, len(kept.values)))
@@ -327,9 +354,8 @@ def missing_cases(run: Run, baselines: Mapping[str, Baseline]) -> list[Finding]:
 
 def expected(path: str, case: str, run: Run) -> bool:
     """Whether the run should have known this baseline entry, and did not."""
-    if path not in run.selection.known:
-        return run.selection.whole
-    return case not in run.selection.known[path]
+    known = run.selection.known.get(path)
+    return run.selection.misses(path) if known is None else case not in known
 
 
 def vanished(path: str, run: Run) -> str:

@@ -33,9 +33,14 @@ def read_json(path: Path, what: str) -> Any:
         raise UnusableFile(f"{what} {path}: not JSON, cut off or damaged ({error}); {remedy(what)}") from error
 
 
-def validate(document: Any, model: type[T], path: Path, what: str, version: int) -> T:
-    """`document` as `model`, or UnusableFile naming the first field that is wrong."""
+def validate(document: Any, model: type[T], path: Path, what: str, version: int, oldest: int | None = None) -> T:
+    """`document` as `model`, or UnusableFile naming the first field that is wrong.
+
+    oldest  the first version whose documents are also ones of `version`
+    """
     found = document.get("schema_version") if isinstance(document, dict) else None
+    if found != version and found in range(version if oldest is None else oldest, version):
+        document, found = {**document, "schema_version": version}, version
     if found != version:
         raise UnusableFile(
             f"{what} {path}: found schema version {found!r}, expected {version}; {version_advice(found, version, what)}"

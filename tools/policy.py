@@ -21,6 +21,7 @@ class Rule(StrEnum):
     ERROR = "error"  # accuracy: a factor, anchored on the stored error
     SPREAD = "spread"  # repeats with noise: judged by the spread between the processes of the baseline, on a known GPU
     SCREEN = "screen"  # the same, but it only makes a suspect, unless a known GPU was measured often enough
+    BOUND = "bound"  # proven, or not, to be within the case's own bound; no baseline is asked
     NONE = "none"  # recorded, never judged
 
 
@@ -72,14 +73,20 @@ STATUS_SCOPE = SOFTWARE_AND_DEVICE
 #   first_call_s          one call, with compilation and lazy set-up in it
 #   process_memory_bytes  other allocators and earlier cases share it
 #   peak_reserved_bytes   the CUDA allocator reserves in steps of 2 and 20 MiB
-#   *_compile_s           the compiler runs on the processor, also where its code then runs on a GPU
+#   host_peak_bytes       pages that the kernel counts: 4 % between processes that allocate the same
+#   *_compile_s, build_s  the compiler runs on the processor, also where its code then runs on a GPU
+#   *_drop_*_fraction     the two ends of an interval: `low` is a limit of its case, `high` what the data can exclude
 ON_HOST = dataclasses.replace(POLICIES["_s"], on_host=True)
 SPECIAL = {
     "first_call_s": Policy(Rule.NONE, EVERYTHING),
     "process_memory_bytes": Policy(Rule.NONE, EVERYTHING),
     "peak_reserved_bytes": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.10, floor=2 << 20),
+    "host_peak_bytes": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.10, floor=2 << 20),
     "cold_compile_s": ON_HOST,
     "warm_compile_s": ON_HOST,
+    "build_s": ON_HOST,
+    **{f"{what}_drop_low_fraction": Policy(Rule.NONE, SOFTWARE) for what in ("top1", "f1", "metric")},
+    **{f"{what}_drop_high_fraction": Policy(Rule.BOUND, SOFTWARE) for what in ("top1", "f1", "metric")},
 }
 
 

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 
 # Format history of a Run in its file:
 #   1  first form
-SCHEMA_VERSION = 1
+#   2  a record may name the software that only its case needs; a file of version 1 is one of version 2 without any
+SCHEMA_VERSION = 2
 
 Status = Literal["ok", "oom", "unsupported", "error"]
 
@@ -26,6 +27,8 @@ UNITS = {
     "_per_s": "rate derived from a time; never judged",
     "_calls": "calls; never judged",
 }
+
+BROUGHT = "inference_"  # paths of models that a user brings, and of pretrained weights
 
 LARGEST = 2**64  # no count, size or rate comes near; beyond it, ratios of numbers would overflow
 
@@ -69,7 +72,10 @@ class Metric:
 
 @dataclass(frozen=True)
 class Record:
-    """Everything one case yielded. Without status `ok` it has no metrics: a wrong result's numbers are never kept."""
+    """Everything one case yielded. Without status `ok` it has no metrics: a wrong result's numbers are never kept.
+
+    software  package -> version, of those that this case needs and others do not; "" for one that is not installed
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
@@ -79,6 +85,7 @@ class Record:
     reason: str = ""
     params: dict[str, Any] = field(default_factory=dict)
     metrics: dict[str, Metric] = field(default_factory=dict)
+    software: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.status != "ok" and self.metrics:
@@ -142,6 +149,10 @@ class Selection:
     known: dict[str, tuple[str, ...]]
     selected: tuple[str, ...]
     whole: bool
+
+    def misses(self, path: str) -> bool:
+        """Whether a path with a baseline should have had cases. Not one that only an option brings: BROUGHT."""
+        return self.whole and path not in self.known and not path.startswith(BROUGHT)
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from tools.compare import (
     judge_record,
     judge_run,
     judged,
+    software_differences,
 )
 from tools.files import exclusive
 from tools.policy import EVERYTHING
@@ -173,6 +174,9 @@ def refuse_unfit(case: str, records: Sequence[Record], runs: int) -> None:
             raise Refused(f"{case}: status error ({record.reason}); a wrong result is never stored: mend it first")
         if (record.status, record.definition) != (records[0].status, records[0].definition):
             raise Refused(f"{case}: {records[0].status} in one run and {record.status} in another; find out why first")
+        if record.software != records[0].software:
+            other = "; ".join(software_differences(record.software, records[0].software))
+            raise Refused(f"{case}: the runs come from different software ({other}); give runs of one environment")
         odd = set(judged(record.metrics)) ^ set(judged(records[0].metrics))
         if odd:
             raise Refused(f"{case}: metric {min(odd)} is in some runs only; find out why first")
@@ -206,7 +210,8 @@ def commits(runs: Sequence[Run]) -> str:
 def stored_case(records: Sequence[Record]) -> StoredCase:
     names = judged(records[0].metrics)  # the same in all records: refuse_unfit has seen to it
     metrics = {name: stored_metric([record.metrics[name].value for record in records]) for name in names}
-    return StoredCase(records[0].definition, records[0].status, records[0].reason, metrics)
+    first = records[0]
+    return StoredCase(first.definition, first.status, first.reason, metrics, software=first.software or None)
 
 
 def stored_metric(values: Sequence[int | float]) -> Stored:
@@ -243,7 +248,7 @@ def known(case: str, runs: Sequence[Run]) -> bool:
 
 
 def vanished_paths(runs: Sequence[Run], old: dict[str, Baseline]) -> list[str]:
-    return [path for path in old if all(run.selection.whole and path not in run.selection.known for run in runs)]
+    return [path for path in old if all(run.selection.misses(path) for run in runs)]
 
 
 def differences(runs: Sequence[Run], chosen: dict[str, list[Record]], old: dict[str, Baseline]) -> list[Finding]:

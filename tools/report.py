@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from tools.compare import Finding, Verdict
@@ -11,6 +12,14 @@ from tools.records import Run
 from tools.tables import Table, escape_markdown, to_markdown
 
 EXPLAINED = (Verdict.REGRESSED, Verdict.MISSING, Verdict.INCOMPARABLE, Verdict.SUSPECT)
+
+
+@dataclass(frozen=True)
+class Page:
+    """The tables of a view, one below the other, and the sentences under them."""
+
+    tables: tuple[Table, ...]
+    sentences: tuple[str, ...] = ()
 
 
 def summary(run: Run, findings: Sequence[Finding], run_file: Path | None, has_baseline: bool) -> list[str]:
@@ -55,8 +64,9 @@ def explained(findings: Sequence[Finding]) -> list[str]:
     return [finding.sentence() for finding in findings if finding.verdict in EXPLAINED]
 
 
-def markdown(table: Table, sentences: Sequence[str]) -> str:
-    return to_markdown(table) + "\n" + "\n".join(f"- {escape_markdown(sentence)}" for sentence in sentences) + "\n"
+def markdown(tables: Sequence[Table], sentences: Sequence[str]) -> str:
+    items = "".join(f"- {escape_markdown(sentence)}\n" for sentence in sentences)
+    return "\n".join([*(to_markdown(table) for table in tables), items])
 
 
 def to_json(findings: Sequence[Finding], code: int) -> str:

@@ -16,7 +16,7 @@ def read_run(path: Path) -> Run:
     document = read_json(path, "run file")
     if not isinstance(document, dict) or KEY not in document:
         raise UnusableFile(f"run file {path}: has no key {KEY!r}, so it is no run of perf-ratchet; give one from runs/")
-    run = validate(document[KEY], Run, path, "run file", SCHEMA_VERSION)
+    run = validate(document[KEY], Run, path, "run file", SCHEMA_VERSION, oldest=1)
     return reject_duplicates(run, path)
 
 

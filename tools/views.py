@@ -1,16 +1,19 @@
-"""The tables a person reads: all cases worst first, and the published table of each path."""
+"""The tables a person reads: all cases worst first, and the published tables of each path."""
 
 import statistics
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tools.compare import SEVERITY, Finding, Verdict, worst
+from tools.matrix import inference
 from tools.records import Metric, Record, Run
+from tools.report import Page
 from tools.tables import Table
 
 BLANK = "–"
 WHY_WIDTH = 70  # the whole sentence stands under the table
 Size = tuple[int, int, str]  # d_model, seq_len, method: the order of the published rows
+View = Callable[[Run, Sequence[Finding]], Page]
 
 CASE_COLUMNS = ("verdict", "case", "latency", "change", "speed-up", "peak memory", "accuracy", "why")
 
@@ -132,10 +135,10 @@ def mean_and_deviation(record: Record | None) -> tuple[str, str]:
     return f"{statistics.mean(metric.samples) * 1e3:.3f}", f"{statistics.stdev(metric.samples) * 1e3:.3f}"
 
 
-def path_view(path: str, columns: Mapping[str, str], ending: str = "") -> Callable[[Run, Sequence[Finding]], Table]:
+def path_view(path: str, columns: Mapping[str, str], ending: str = "") -> View:
     """A view of the records of one path whose ids end so, with some of their metrics (metric name -> heading)."""
 
-    def view(run: Run, findings: Sequence[Finding]) -> Table:
+    def table(run: Run, findings: Sequence[Finding]) -> Table:
         rows = tuple(
             (r.case, r.status, *(show(name, r.metrics.get(name)) for name in columns))
             for r in of_path(run, path)
@@ -143,7 +146,12 @@ def path_view(path: str, columns: Mapping[str, str], ending: str = "") -> Callab
         )
         return Table(path, ("case", "status", *columns.values()), rows, frozenset({"case", "status"}))
 
-    return view
+    return page_of(table)
+
+
+def page_of(table: Callable[[Run, Sequence[Finding]], Table]) -> View:
+    """The view that is this one table."""
+    return lambda run, findings: Page((table(run, findings),))
 
 
 def of_path(run: Run, path: str) -> Iterable[Record]:
@@ -203,9 +211,10 @@ FORMS: Mapping[str, Callable[[Metric], str]] = {
     "_share": lambda metric: f"{metric.value:.1%}",
 }
 
-VIEWS: Mapping[str, Callable[[Run, Sequence[Finding]], Table]] = {
-    "cases": cases,
-    "attention": attention,
+VIEWS: Mapping[str, View] = {
+    "cases": page_of(cases),
+    "inference": inference,
+    "attention": page_of(attention),
     "attention-operators": path_view(
         "attention",
         {

@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -217,6 +218,39 @@ def test_report_writes_markdown(tool, tmp_path, stored_at):
     assert (answer.code, answer.out, answer.err) == (0, "", "")
     assert "| eager | 64 | 256 | OK | 10.000 | 0.000 |" in page.read_text()
     assert "- 1 cases (1 ok); 3 metrics judged" in page.read_text()
+
+
+def matrix_file(tmp_path):
+    """A run of the inference matrix: two runtimes, one of them without a number."""
+    params = {"model": "resnet18", "batch": 16}
+    made = run(
+        record("inference/eager/r", params={**params, "runtime": "eager"}, latency_s=0.032, model_bytes=2**20),
+        record("inference/rtx/r", "unsupported", "CUDA only", params={**params, "runtime": "rtx"}),
+    )
+    return run_file(tmp_path, made)
+
+
+def test_report_prints_all_tables_of_a_view_and_its_sentences(tool, tmp_path, stored_at):
+    answer = tool("report", matrix_file(tmp_path), "--baselines", stored_at, "--view", "inference")
+    assert (answer.code, answer.err) == (0, "")
+    lines = [" ".join(line.split()) for line in answer.out.splitlines()]
+    assert [line for line in lines if re.match(r"eager \d", line)] == ["eager 2.000", "eager 1.00x", "eager 1.000"]
+    assert lines.count("rtx unsupported") == 3
+    assert lines[-1] == "rtx: unsupported: CUDA only (resnet18)"
+
+
+def test_report_writes_all_tables_of_a_view_as_markdown(tool, tmp_path, stored_at):
+    page = tmp_path / "page.md"
+    answer = tool("report", matrix_file(tmp_path), "--baselines", stored_at, "--view", "inference", "--markdown", page)
+    assert (answer.code, answer.out, answer.err) == (0, "", "")
+    text = page.read_text()
+    assert [line.partition(" (")[0] for line in text.splitlines() if line.startswith("**")] == [
+        "**resnet18: inference time, ms a sample",
+        "**resnet18: speed-up over eager",
+        "**resnet18: model or engine, MiB",
+    ]
+    assert "| eager | 2.000 |\n| rtx | unsupported |\n\n**" in text
+    assert "\n\n- rtx: unsupported: CUDA only (resnet18)\n- 2 cases (1 ok, 1 unsupported)" in text
 
 
 def test_report_that_cannot_be_written_is_exit_2(tool, tmp_path, stored_at):

@@ -84,8 +84,15 @@ def test_what_asks_for_attention_is_explained_in_full():
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_markdown_keeps_every_sentence_one_plain_line(text):
-    page = report.markdown(Table("t", ("c",), (("x",),)), [f"s {text}", "second"])
+    page = report.markdown([Table("t", ("c",), (("x",),))], [f"s {text}", "second"])
     assert rendered_cells(page)[3:] == [printable(f"s {text}"), "second"]
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_markdown_has_every_table_under_its_title_and_then_the_sentences(count):
+    tables = [Table(f"title {number}", ("c",), ((f"x{number}",),)) for number in range(count)]
+    cells = [cell for number in range(count) for cell in (f"title {number}", "c", f"x{number}")]
+    assert rendered_cells(report.markdown(tables, ["last"])) == [*cells, "last"]
 
 
 def test_json_holds_every_finding_and_the_exit_code():

@@ -38,7 +38,7 @@ def in_run(edit):
         (lambda d: [d], f"has no key {KEY!r}"),
         (lambda d: d.update({KEY: []}), "found schema version None"),
         (in_run(lambda r: r.update(schema_version=SCHEMA_VERSION + 1)), "update this checkout"),
-        (in_run(lambda r: r.update(schema_version=SCHEMA_VERSION - 1)), "make it anew"),
+        (in_run(lambda r: r.update(schema_version=0)), "make it anew"),
         (in_run(lambda r: r.update(extra=1)), "at 'extra': "),
         (in_run(lambda r: r.pop("commit")), "at 'commit': "),
         (in_run(lambda r: r["records"][0].update(status="fine")), "at 'records.0.status': "),
@@ -93,9 +93,10 @@ def judge_and_show(made):
     code = exit_code(made, findings, strict=True, require_baseline=True)
     assert json.loads(to_json(findings, code))["exit_code"] == code
     for view in VIEWS.values():
-        table = view(made, findings)
-        to_rich(table)
-        assert markdown(table, summary(made, findings, None, True))
+        page = view(made, findings)
+        for table in page.tables:
+            to_rich(table)
+        assert markdown(page.tables, summary(made, findings, None, True))
 
 
 @pytest.mark.parametrize("kind", [CUTS, STRUCTURES])

@@ -24,7 +24,7 @@ ATTENTION_COLUMNS = (
 
 def cases(made, base=None):
     """Case -> its row of the view, by column."""
-    table = VIEWS["cases"](made, judge_run(made, {base.path: base} if base else {}))
+    [table] = VIEWS["cases"](made, judge_run(made, {base.path: base} if base else {})).tables
     assert table.columns == CASE_COLUMNS
     return {row[1]: dict(zip(CASE_COLUMNS, row, strict=True)) for row in table.rows}
 
@@ -35,7 +35,7 @@ def half(method, direction, size=64, length=256, status="ok", **values):
 
 
 def published(*records):
-    table = VIEWS["attention"](run(*records), [])
+    [table] = VIEWS["attention"](run(*records), []).tables
     assert table.columns == ATTENTION_COLUMNS
     return [dict(zip(ATTENTION_COLUMNS, row, strict=True)) for row in table.rows]
 
@@ -43,10 +43,12 @@ def published(*records):
 @pytest.mark.parametrize("view", VIEWS)
 def test_every_view_has_cells_for_its_columns(view):
     for made in (full_run(), run()):
-        table = VIEWS[view](made, judge_run(made, {"attention": full_baseline()}))
-        assert all(len(row) == len(table.columns) for row in table.rows)
-        assert table.left <= set(table.columns)
-        assert to_markdown(table)
+        page = VIEWS[view](made, judge_run(made, {"attention": full_baseline()}))
+        assert page.tables or page.sentences
+        for table in page.tables:
+            assert all(len(row) == len(table.columns) for row in table.rows)
+            assert table.left <= set(table.columns)
+            assert to_markdown(table)
 
 
 def test_cases_come_worst_first():
@@ -213,17 +215,18 @@ def test_a_path_view_lists_only_its_path_in_its_units():
         record("compile/inductor/x", payback_calls=12345.6, latency_s=0.1),
         record(CASE, latency_s=0.1),
     )
-    rows = {row[0]: row for row in VIEWS["mxint8"](made, []).rows}
+    [table] = VIEWS["mxint8"](made, []).tables
+    rows = {row[0]: row for row in table.rows}
     assert rows.keys() == {"mxint8/cpp/g32", "mxint8/linear/f1024"}
     assert {"ok", "2 ms", "2.5 GB/s", "74.4%"} <= set(rows["mxint8/cpp/g32"])
     assert set(rows["mxint8/linear/f1024"][2:]) == {"–"}
-    [compiled] = VIEWS["compile"](made, []).rows
+    [compiled] = VIEWS["compile"](made, []).tables[0].rows
     assert {"compile/inductor/x", "100 ms", "12,346 calls"} <= set(compiled)
 
 
 def test_operators_view_lists_the_operator_cases_only():
     made = run(record("attention/naive/b32/operators", matmul_share=0.25), record(CASE, latency_s=0.1))
-    [row] = VIEWS["attention-operators"](made, []).rows
+    [row] = VIEWS["attention-operators"](made, []).tables[0].rows
     assert row[0] == "attention/naive/b32/operators"
     assert "25.0%" in row
 
