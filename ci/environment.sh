@@ -10,7 +10,8 @@ stop() {
 
 requirements() {
     "$1" -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]
-print("\n".join(p["dependencies"] + p["optional-dependencies"]["dev"]))'
+extras = p["optional-dependencies"]
+print("\n".join(p["dependencies"] + [each for name in ("dev", "onnx", "torchao", "tensorrt-rtx") for each in extras[name]]))'
 }
 
 make_environment() {

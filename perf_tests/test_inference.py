@@ -3,17 +3,17 @@
 import pytest
 
 from fixtures.case import Case, arguments
-from fixtures.matrix import ASKED, row
+from fixtures.matrix import asked_or, row
 from fixtures.plugin import Measure
 
 # Model -> batch -> the smallest profile that measures it; other batches are part of `full`.
 PROFILES = {
     "fcn": {1: "standard", 16: "standard"},
     "cnn": {1: "standard", 16: "quick"},
-    "lstm": {1: "standard", 16: "standard"},
+    "lstm": {16: "standard"},
     "resnet18": {1: "standard"},
     "mobilenet-v3-large": {1: "standard"},
-    "bert-small": {1: "standard", 16: "standard"},
+    "bert-small": {16: "standard"},
     "gpt-neo-small": {1: "standard"},
     "t5-tiny": {1: "standard"},
     "vit-b-16": {},
@@ -26,7 +26,7 @@ CASES = [case for model, profiles in PROFILES.items() for case in row(model, pro
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize(*arguments(metafunc.config.stash.get(ASKED, CASES)))
+    metafunc.parametrize(*arguments(asked_or(CASES, metafunc.config)))
 
 
 def test_inference(case: Case, measure: Measure) -> None:
