@@ -38,11 +38,12 @@ def record(
     reason: str = "",
     definition: str = "d1",
     params: dict[str, Any] | None = None,
+    software: dict[str, str] | None = None,
     **values: float | Metric,
 ) -> Record:
     """Metrics as keywords: a number, or a Metric where samples or a limit matter."""
     metrics = {name: value if isinstance(value, Metric) else Metric(value) for name, value in values.items()}
-    return Record(case, definition, status, reason, params or {}, metrics)
+    return Record(case, definition, status, reason, params or {}, metrics, software or {})
 
 
 # Every run has a moment of its own, as two processes do.
@@ -79,11 +80,15 @@ def run(
 
 
 def stored(
-    status: str = "ok", reason: str = "", definition: str = "d1", **values: float | tuple[float, ...]
+    status: str = "ok",
+    reason: str = "",
+    definition: str = "d1",
+    software: dict[str, str] | None = None,
+    **values: float | tuple[float, ...],
 ) -> StoredCase:
     """Metrics as keywords: one number, or one a process."""
     metrics = {name: Stored(value if isinstance(value, tuple) else (value,)) for name, value in values.items()}
-    return StoredCase(definition, status, reason, metrics)
+    return StoredCase(definition, status, reason, metrics, software=software)
 
 
 def anchored(
