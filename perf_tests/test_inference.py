@@ -3,7 +3,7 @@
 import pytest
 
 from fixtures.case import Case, arguments
-from fixtures.matrix import asked_or, row
+from fixtures.matrix import asked_or, builds, row
 from fixtures.plugin import Measure
 
 # Model -> batch -> the smallest profile that measures it; other batches are part of `full`.
@@ -22,7 +22,12 @@ PROFILES = {
     "t5-small": {},
 }
 
-CASES = [case for model, profiles in PROFILES.items() for case in row(model, profiles)]
+BUILDS = {"cnn": "quick", "resnet18": "standard", "mobilenet-v3-large": "standard", "bert-small": "standard"}
+
+CASES = [
+    *(case for model, profiles in PROFILES.items() for case in row(model, profiles)),
+    *(case for model in PROFILES for case in builds(model, BUILDS.get(model, "full"))),
+]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
