@@ -13,11 +13,10 @@ import pytest
 from fixtures.case import PROFILES
 from fixtures.device import choose_device, set_up_process
 from fixtures.errors import SuiteError, UnknownDevice
-from fixtures.matrix import ASKED, asked
 from fixtures.plugin import SESSION, Judge, measure
 from fixtures.progress import Progress
 from fixtures.selection import cases_of, learn, leave_out_larger_profiles, refuse_empty_promises, touches_perf_tests
-from fixtures.session import PerfSession
+from fixtures.session import ASKED, PerfSession
 from tools import report as reports
 from tools import views
 from tools.__main__ import console, show
@@ -70,13 +69,15 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def ask_for_models(config: pytest.Config) -> None:
-    names = ("--model", "--perf-weights", "--perf-imagenet", "--perf-imdb")
+    found = [config.getoption(name) for name in ("--model", "--perf-weights", "--perf-imagenet", "--perf-imdb")]
+    if found == [None, "seeded", None, None]:
+        return
+    from fixtures.matrix import asked  # the models' libraries take seconds to import
+
     try:
-        cases = asked(*map(config.getoption, names))
+        config.stash[ASKED] = asked(*found)
     except SuiteError as error:
         raise pytest.UsageError(str(error)) from error
-    if cases:
-        config.stash[ASKED] = cases
 
 
 @pytest.hookimpl(tryfirst=True)
