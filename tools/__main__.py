@@ -39,7 +39,7 @@ from tools.gate.report import markdown as gate_markdown
 from tools.gate.report import sentences as gate_sentences
 from tools.gate.report import tables as gate_tables
 from tools.gate.trials import read_trials
-from tools.records import BadRecord, Run
+from tools.records import BROUGHT, BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run
 from tools.succession import MOST_PROCESSES, Manner
@@ -271,6 +271,8 @@ def suspect_cases(run_file: Path, baselines: Path, base: str) -> tuple[frozenset
 
 def left_open(finding: Finding, base: str, run_file: Path) -> str:
     """Why an A/B against `base` does not decide a suspect; "" where it does. What crept is no slower than yesterday."""
+    if finding.case.startswith(BROUGHT):
+        return "its model came by an option, and no checkout holds it; measure again, or refresh with more processes"
     if finding.metric not in TIMES and not finding.metric.endswith("_ratio"):
         return "an A/B does not measure it"
     if finding.anchor and not same_commit(finding.anchor, base):

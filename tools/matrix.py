@@ -93,12 +93,17 @@ def has_content(face: Face, cells: Cells) -> bool:
 
 
 def model_table(model: str, face: Face, cells: Cells) -> Table:
-    runtimes = tuple(dict.fromkeys(runtime for runtime, _ in cells))
+    runtimes = tuple(dict.fromkeys(runtime for (runtime, _), record in cells.items() if has_row(face, record)))
     batches = sorted({batch for _, batch in cells})
     columns = [column(face, [cells.get((runtime, batch)) for runtime in runtimes]) for batch in batches]
     headings = ("runtime", *(f"batch {batch}" for batch in batches))
     rows = tuple(zip(runtimes, *columns, strict=True))
     return Table(f"{model}: {face.title}", headings, rows, frozenset({"runtime"}))
+
+
+def has_row(face: Face, record: Record) -> bool:
+    """What a machine cannot do at all is told once, in the first table."""
+    return face.statuses or record.status != "unsupported"
 
 
 def column(face: Face, records: Sequence[Record | None]) -> list[str]:
@@ -123,17 +128,19 @@ def engine_tables(run: Run) -> tuple[Table, ...]:
 
 
 def reasons(run: Run) -> tuple[str, ...]:
-    """A sentence for each reason of a runtime, with all models that it left without numbers."""
-    models: dict[str, dict[str, None]] = {}
+    """A sentence for each reason, with the runtimes that share it and the models that it left without numbers."""
+    models: dict[tuple[str, str], dict[str, None]] = {}  # runtime, failure -> models
     for record in run.records:
         if record.status != "ok" and (is_cell(record) or is_build(record)):
-            models.setdefault(failure(record), {})[label_of(record)] = None
-    return tuple(f"{told} ({', '.join(names)})" for told, names in models.items())
+            models.setdefault((record.params["runtime"], failure(record)), {})[label_of(record)] = None
+    runtimes: dict[tuple[str, str], list[str]] = {}  # failure, models -> runtimes
+    for (runtime, told), names in models.items():
+        runtimes.setdefault((told, ", ".join(names)), []).append(runtime)
+    return tuple(f"{', '.join(names)}: {told} ({where})" for (told, where), names in runtimes.items())
 
 
 def failure(record: Record) -> str:
-    parts = (record.params["runtime"], STATUS_WORDS[record.status], record.reason)
-    return ": ".join(part for part in parts if part)
+    return ": ".join(part for part in (STATUS_WORDS[record.status], record.reason) if part)
 
 
 def label_of(record: Record) -> str:
@@ -176,6 +183,11 @@ def speedup_over_eager(record: Record) -> float | None:
     return 1.0 if is_eager else metric("speedup_over_eager_ratio")(record)
 
 
+def of_torch_on_gpu(record: Record) -> float | None:
+    """On the host, the whole process was seen, and torch's allocator is a part of it."""
+    return metric("peak_allocated_bytes", scale=MIB_PER_BYTE)(record) if "device_s" in record.metrics else None
+
+
 def lost_points(records: Sequence[Record]) -> list[str]:
     return [lost_interval(record) for record in records]
 
@@ -207,7 +219,7 @@ FACES = (
     Face(f"peak memory of a call, host, MiB {BEST_TOLD}", mebibytes("host_peak_bytes", best=min)),
     Face(
         "peak memory of a call, torch's allocator, MiB (no best: other runtimes' allocators are not in it)",
-        mebibytes("peak_allocated_bytes"),
+        numbers(of_torch_on_gpu, fixed("{:.3f}")),
     ),
     Face(f"process memory on the GPU, MiB {BEST_TOLD}", mebibytes("process_memory_bytes", best=min)),
     Face(f"model or engine, MiB {BEST_TOLD}", mebibytes("model_bytes", "engine_bytes", best=min)),

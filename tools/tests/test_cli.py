@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tools.__main__ import interruptible, main
+from tools.__main__ import interruptible, left_open, main
 from tools.baselines import read_baselines, write_baselines
+from tools.compare import Finding, Verdict
 from tools.gate.trials import TrialFile, write_trials
 from tools.records import Metric
 from tools.tests.gate.samples import told
@@ -439,3 +440,11 @@ def test_nohup_stays_in_force():
             assert signal.getsignal(signal.SIGTERM) is signal.default_int_handler
     finally:
         signal.signal(signal.SIGHUP, before)
+
+
+def test_a_suspect_whose_model_came_by_an_option_is_not_handed_to_an_ab():
+    def why(case):
+        return left_open(Finding(case, "latency_s", Verdict.SUSPECT, "slower"), "main", Path("run.json"))
+
+    assert why("inference/eager/cnn-b1") == ""
+    assert "no checkout holds it" in why("inference_mine/eager/model-b1")

@@ -98,6 +98,7 @@ def test_eager_is_its_own_yardstick():
 def test_memory_and_sizes_are_in_mebibytes():
     found = tables(
         cell(
+            device_s=0.001,
             host_peak_bytes=3 * 2**19,
             peak_allocated_bytes=2**20,
             process_memory_bytes=2**30,
@@ -151,7 +152,7 @@ def test_what_has_no_number_is_never_best(status):
     found = only(TIME, cell("none", status=status), cell("a", latency_s=0.001), cell("b", latency_s=0.002))
     assert [cells[0].endswith(" *") for cells in found.values()] == [False, True, False]
     found = only(HOST, cell("none", status=status), cell("a", host_peak_bytes=0), cell("b", host_peak_bytes=2**20))
-    assert [cells[0].endswith(" *") for cells in found.values()] == [False, True, False]
+    assert [runtime for runtime, cells in found.items() if cells[0].endswith(" *")] == ["a"]
 
 
 def test_all_that_read_like_the_best_are_marked():
@@ -165,10 +166,14 @@ def test_one_alone_is_not_best():
 
 
 def test_other_runtimes_do_not_win_a_memory_that_they_do_not_use():
-    found = page(cell("a", peak_allocated_bytes=0), cell("b", peak_allocated_bytes=2**20))
-    [table] = found.tables
-    assert rows(table) == {"a": ("0.000",), "b": ("1.000",)}
-    assert "no best: other runtimes' allocators are not in it" in table.title
+    made = [cell(name, device_s=0.001, peak_allocated_bytes=size) for name, size in (("a", 0), ("b", 2**20))]
+    assert only(TORCH, *made) == {"a": ("0.000",), "b": ("1.000",)}
+    [title] = [table.title for table in page(*made).tables if TORCH in table.title]
+    assert "no best: other runtimes' allocators are not in it" in title
+
+
+def test_torchs_allocator_has_a_table_on_gpus_only():
+    assert f"fcn: {TORCH}" not in tables(cell("a", latency_s=0.001, peak_allocated_bytes=2**20))
 
 
 def test_a_title_says_what_its_marks_mean():
@@ -183,6 +188,7 @@ def test_a_title_says_what_its_marks_mean():
 def matrix():
     """Two runtimes on two batches, with every number that a table shows."""
     values = {
+        "device_s": 0.5,
         "latency_s": 0.5,
         "speedup_over_eager_ratio": 2.0,
         "host_peak_bytes": 1,
@@ -226,10 +232,16 @@ def test_statuses_are_told_in_the_words_of_the_study():
     }
 
 
-def test_a_runtime_that_is_unsupported_everywhere_keeps_its_row():
+def test_a_runtime_that_is_unsupported_everywhere_is_told_once():
     made = [cell("rtx", batch, "unsupported") for batch in (1, 16)] + [cell(batch=1, latency_s=0.001, model_bytes=9)]
+    assert only(TIME, *made)["rtx"] == ("unsupported", "unsupported")
+    assert "rtx" not in only(MODEL, *made)
+
+
+def test_a_status_stands_in_every_table_of_a_runtime_that_has_numbers():
+    made = [cell("ort", 1, latency_s=0.001, model_bytes=9), cell("ort", 16, "oom"), cell("ort", 32, "unsupported")]
     for title in (TIME, MODEL):
-        assert only(title, *made)["rtx"] == ("unsupported", "unsupported")
+        assert only(title, *made)["ort"][1:] == ("OutOfMemory", "unsupported")
 
 
 def test_a_table_without_any_number_is_left_out():
@@ -373,8 +385,7 @@ def test_reasons_differ_by_runtime_status_text_and_path():
         cell("a", 16, latency_s=1.0),
     ]
     assert page(*made).sentences == (
-        "a: OutOfMemory: predicted not to fit (fcn)",
-        "b: OutOfMemory: predicted not to fit (fcn)",
+        "a, b: OutOfMemory: predicted not to fit (fcn)",
         "a: RuntimeError: predicted not to fit (fcn)",
         "a: OutOfMemory: did not fit (fcn, fcn (inference_mine))",
         "a: OutOfMemory (fcn)",
