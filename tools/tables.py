@@ -33,7 +33,10 @@ class Table:
 def to_rich(table: Table, wide: bool = True) -> rich.table.Table:
     """For the terminal: verdict words are coloured, nothing else is; on a wide one only the last column wraps."""
     view = rich.table.Table(
-        title=Text(printable(table.title)), title_justify="left", box=rich.box.SIMPLE_HEAD, pad_edge=False
+        title=Text(printable(table.title), no_wrap=True, overflow="ignore"),
+        title_justify="left",
+        box=rich.box.SIMPLE_HEAD,
+        pad_edge=False,
     )
     for column in table.columns:
         left = column in table.left
