@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import gc
 import json
 import tempfile
 from collections.abc import Mapping
@@ -62,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     set_up_process()
     folder = tempfile.TemporaryDirectory(prefix="perf-ratchet-")
     config.add_cleanup(folder.cleanup)
+    config.add_cleanup(gc.unfreeze)  # what `isolated` froze; triton would call its own types leaked at the exit
     config.option.benchmark_quiet = True
     config.option.benchmark_json = config.option.benchmark_json or Path(folder.name) / "pytest_benchmark.json"
     config.stash[SESSION] = PerfSession(device, config.getoption("--perf-profile"))
