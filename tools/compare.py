@@ -289,6 +289,8 @@ def judge_spread(
         return Opinion(Verdict.INCONCLUSIVE, told)
     if min(value, *values) <= 0:
         return Opinion(Verdict.INCOMPARABLE, "a time or ratio that is not positive; refresh the baseline")
+    if abs(value - spread.centre(values)) < policy.floor:
+        return Opinion(Verdict.UNCHANGED, f"within {policy.floor:g}")
     before = spread.prior(others)
     red = spread.interval(value, values, before, min(policy.alpha, RED_FAMILY_ALPHA / (1 + len(others))))
     screen = spread.interval(value, values, before, SCREEN_ALPHA)

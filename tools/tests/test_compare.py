@@ -837,3 +837,14 @@ def test_noisy_numbers_of_a_disturbed_case_decide_nothing(metric, load, expected
 def test_exact_numbers_of_a_disturbed_case_still_decide():
     made = record(peak_allocated_bytes=1 << 21, foreign_load_share=0.9)
     assert judged(made, stored(peak_allocated_bytes=1 << 20))["peak_allocated_bytes"].verdict is REGRESSED
+
+
+@pytest.mark.parametrize(("value", "verdict"), [(0.09, UNCHANGED), (0.0001, UNCHANGED), (0.5, SUSPECT)])
+def test_a_build_of_a_moment_may_take_another_moment(value, verdict):
+    found = judged(record(build_s=value), stored(build_s=(0.002, 0.0021, 0.0019)))
+    assert found["build_s"].verdict is verdict
+
+
+def test_a_long_build_is_judged_as_times_are():
+    found = judged(record(build_s=15.0), stored(build_s=(10.0, 10.1, 9.9)))
+    assert found["build_s"].verdict is SUSPECT
