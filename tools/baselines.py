@@ -5,6 +5,7 @@ Format history:
     2  a metric may hold an anchor, a case its origin; neither is written where it says nothing new, so that a file
        of version 1 is one of version 2 whose values are their own anchors
     3  a case may name the software that only it needs; without any, a file of version 2 is one of version 3
+    4  a metric and its anchor may hold outcomes; without any, a file of version 3 is one of version 4
 """
 
 import dataclasses
@@ -14,9 +15,9 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from tools.files import UnusableFile, read_json, validate, write_all_atomically
-from tools.records import Fingerprint, Status, check_size, unit_suffix
+from tools.records import Fingerprint, Outcomes, Status, check_size, unit_suffix
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 Values = tuple[int | float, ...]
@@ -52,6 +53,7 @@ class Anchor:
 
     values: Values
     origin: Origin
+    outcomes: Outcomes | None = None
 
     def __post_init__(self) -> None:
         check_values(self.values)
@@ -61,13 +63,15 @@ class Anchor:
 class Stored:
     """One metric of a case: what each process of the baseline found. One value stands for all when they agree.
 
-    anchor  None where the values are their own anchor
+    anchor    None where the values are their own anchor
+    outcomes  of the first process
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
 
     values: Values
     anchor: Anchor | None = None
+    outcomes: Outcomes | None = None
 
     def __post_init__(self) -> None:
         check_values(self.values)
@@ -164,5 +168,7 @@ def case_text(case: str, stored: dict[str, Any]) -> str:
 
 
 def told(document: dict[str, Any]) -> dict[str, Any]:
-    """Without what is None."""
-    return {key: value for key, value in document.items() if value is not None}
+    """Without what is None, however deep."""
+    return {
+        key: told(value) if isinstance(value, dict) else value for key, value in document.items() if value is not None
+    }

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from tools import spread
+from tools import paired, spread
 from tools.baselines import Anchor, Baseline, Stored, StoredCase
 from tools.policy import STATUS_SCOPE, Policy, Rule, policy_of, policy_on
-from tools.records import Fingerprint, Metric, Record, Run
+from tools.records import Fingerprint, Metric, Outcomes, Record, Run
 
 Number = int | float
 
@@ -192,21 +192,48 @@ def undecided(record: Record, policy: Policy, differences: list[str]) -> Opinion
 
 def judge_twice(metric: Metric, kept: Stored, others: Sequence[Sequence[Number]], policy: Policy) -> Opinion:
     """Against the rolling values, which find a jump, and against the anchor, which finds the creep they follow."""
-    now = judge_value(metric, kept.values, others, policy)
+    now = judge_value(metric, kept, others, policy)
     if kept.anchor is None:
         return now
-    then = judge_value(metric, kept.anchor.values, others, policy)
+    then = judge_value(metric, kept.anchor, others, policy)
     return crept(metric.value, kept, kept.anchor, now, then, policy)
 
 
-def judge_value(
-    metric: Metric, values: Sequence[Number], others: Sequence[Sequence[Number]], policy: Policy
-) -> Opinion:
+def judge_value(metric: Metric, kept: Stored | Anchor, others: Sequence[Sequence[Number]], policy: Policy) -> Opinion:
+    if kept.outcomes is not None:
+        return Opinion(*judge_paired(metric.outcomes, kept.outcomes))
     if policy.rule is Rule.EXACT:
-        return Opinion(*judge_exact(metric.value, statistics.median(values), policy))
+        return Opinion(*judge_exact(metric.value, statistics.median(kept.values), policy))
     if policy.rule is Rule.ERROR:
-        return Opinion(*judge_error(metric, statistics.median(values), policy))
-    return judge_spread(metric.value, values, others, policy)
+        return Opinion(*judge_error(metric, statistics.median(kept.values), policy))
+    return judge_spread(metric.value, kept.values, others, policy)
+
+
+def judge_paired(now: Outcomes | None, before: Outcomes) -> tuple[Verdict, str]:
+    """By the examples that were right only before and only now; by any loss at all, if it is beyond chance."""
+    if now is None or (now.examples, now.count) != (before.examples, before.count):
+        return Verdict.INCOMPARABLE, f"the baseline's {before.count} examples are others than these; refresh it"
+    found = paired.flips(before, now)
+    if found.lost == found.won == 0:
+        return Verdict.UNCHANGED, f"the same of {found.count} examples are right"
+    interval = paired.score_interval(found.lost, found.won, found.count)
+    told = (
+        f"of {found.count} examples {found.lost} lost, {found.won} won: {points(-found.drop)} points "
+        f"({points(-interval.high)} to {points(-interval.low)})"
+    )
+    if paired.chance_of_loss(found) <= paired.ALPHA:
+        return Verdict.REGRESSED, told
+    if paired.chance_of_gain(found) <= paired.ALPHA:
+        return Verdict.IMPROVED, told
+    if interval.high <= paired.SAME:
+        return Verdict.UNCHANGED, told
+    deciding = paired.deciding_count(found)
+    return Verdict.INCONCLUSIVE, f"{told}; {f'some {deciding:,}' if deciding else 'no number of'} examples would decide"
+
+
+def points(fraction: float) -> str:
+    """In hundredths, as accuracies are told."""
+    return f"{fraction * 100 + 0.0:+.1f}"  # never -0.0
 
 
 def crept(value: Number, kept: Stored, anchor: Anchor, now: Opinion, then: Opinion, policy: Policy) -> Opinion:

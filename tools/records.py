@@ -3,14 +3,15 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 # Format history of a Run in its file:
 #   1  first form
 #   2  a record may name the software that only its case needs; a file of version 1 is one of version 2 without any
-SCHEMA_VERSION = 2
+#   3  a metric may hold the outcomes that it is the mean of; a file of version 2 is one of version 3 without any
+SCHEMA_VERSION = 3
 
 Status = Literal["ok", "oom", "unsupported", "error"]
 
@@ -52,12 +53,41 @@ def check_size(value: int | float) -> None:
 
 
 @dataclass(frozen=True)
+class Outcomes:
+    """Right or wrong, example by example.
+
+    examples  tells these examples, in this order, from others
+    count     of the examples
+    right     a bit each, 1 for right, the first example's the highest, in hexadecimal digits
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    examples: str
+    count: int
+    right: str
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[0-9a-f]+", self.right) or self.count < 1 or self.bits >> self.count:
+            raise BadRecord(f"outcomes of {self.count} examples: expected a bit each in hexadecimal digits")
+
+    @property
+    def bits(self) -> int:
+        return int(self.right, 16)
+
+
+def outcomes_of(right: Sequence[bool], examples: str) -> Outcomes:
+    return Outcomes(examples, len(right), f"{int(''.join('01'[each] for each in right), 2):x}")
+
+
+@dataclass(frozen=True)
 class Metric:
     """One number of a case.
 
-    value    the number; for timings the median over rounds
-    samples  the raw rounds of a timing, in the order they were taken; empty for exact metrics
-    limit    the case's own bound (accuracy tolerance), which scales what counts as a change
+    value     the number; for timings the median over rounds
+    samples   the raw rounds of a timing, in the order they were taken, or the course of a search; empty for others
+    limit     the case's own bound (accuracy tolerance), which scales what counts as a change
+    outcomes  of the examples that `value` is the mean of, where it is one
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
@@ -65,6 +95,7 @@ class Metric:
     value: int | float
     samples: tuple[float, ...] = ()
     limit: float | None = None
+    outcomes: Outcomes | None = None
 
     def __post_init__(self) -> None:
         check_size(self.value)

@@ -22,7 +22,7 @@ from tools.compare import (
 )
 from tools.files import exclusive
 from tools.policy import EVERYTHING
-from tools.records import Fingerprint, Record, Run
+from tools.records import Fingerprint, Metric, Record, Run
 from tools.succession import Manner, Succession
 
 SIGNIFICANT_DIGITS = 4
@@ -209,14 +209,15 @@ def commits(runs: Sequence[Run]) -> str:
 
 def stored_case(records: Sequence[Record]) -> StoredCase:
     names = judged(records[0].metrics)  # the same in all records: refuse_unfit has seen to it
-    metrics = {name: stored_metric([record.metrics[name].value for record in records]) for name in names}
+    metrics = {name: stored_metric([record.metrics[name] for record in records]) for name in names}
     first = records[0]
     return StoredCase(first.definition, first.status, first.reason, metrics, software=first.software or None)
 
 
-def stored_metric(values: Sequence[int | float]) -> Stored:
-    rounded = tuple(short(value) for value in values)
-    return Stored(rounded[:1] if len(set(rounded)) == 1 and isinstance(rounded[0], int) else rounded)
+def stored_metric(metrics: Sequence[Metric]) -> Stored:
+    rounded = tuple(short(metric.value) for metric in metrics)
+    values = rounded[:1] if len(set(rounded)) == 1 and isinstance(rounded[0], int) else rounded
+    return Stored(values, outcomes=metrics[0].outcomes)
 
 
 def short(value: int | float) -> int | float:

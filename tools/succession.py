@@ -64,8 +64,8 @@ class Succession:
         if self.decided(case, name, old, new):
             return new
         values = joined(old.values, new.values) if self.manner.append and policy_of(name).noisy else new.values
-        anchor = old.anchor or Anchor(old.values, self.old.origin(case))
-        return Stored(values, None if self.manner.anchor else kept(anchor, values, name))
+        anchor = old.anchor or Anchor(old.values, self.old.origin(case), old.outcomes)
+        return Stored(values, None if self.manner.anchor else kept(anchor, values, new, name), new.outcomes)
 
     def decided(self, case: str, name: str, old: Stored, new: Stored) -> bool:
         elsewhere = self.new.fingerprint.differences(self.old.fingerprint, policy_of(name).scope)
@@ -76,17 +76,17 @@ class Succession:
 
         These bounds are the widest there are: a lucky process must not set a mark that no later one can reach.
         """
-        pinned = old.anchor.values if old.anchor else old.values
         others = neighbours(self.old, case, name)
-        middle = Metric(statistics.median(new.values))
-        return judge_value(middle, pinned, others, decisive(policy_of(name))).verdict is Verdict.IMPROVED
+        middle = Metric(statistics.median(new.values), outcomes=new.outcomes)
+        return judge_value(middle, old.anchor or old, others, decisive(policy_of(name))).verdict is Verdict.IMPROVED
 
 
 def joined(old: Values, new: Values) -> Values:
     return (*old, *new)[-MOST_PROCESSES:]
 
 
-def kept(anchor: Anchor, values: Values, name: str) -> Anchor | None:
+def kept(anchor: Anchor, values: Values, new: Stored, name: str) -> Anchor | None:
     """None where the values do as well: they are the same, or the anchor's processes are too few to judge by."""
     too_few = policy_of(name).noisy and len(anchor.values) < spread.LEAST_PROCESSES
-    return None if too_few or anchor.values == values else anchor
+    same = (anchor.values, anchor.outcomes) == (values, new.outcomes)
+    return None if too_few or same else anchor

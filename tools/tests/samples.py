@@ -84,11 +84,15 @@ def stored(
     reason: str = "",
     definition: str = "d1",
     software: dict[str, str] | None = None,
-    **values: float | tuple[float, ...],
+    **values: float | tuple[float, ...] | Stored,
 ) -> StoredCase:
-    """Metrics as keywords: one number, or one a process."""
-    metrics = {name: Stored(value if isinstance(value, tuple) else (value,)) for name, value in values.items()}
+    """Metrics as keywords: one number, or one a process, or a Stored where more matters."""
+    metrics = {name: value if isinstance(value, Stored) else stored_as(value) for name, value in values.items()}
     return StoredCase(definition, status, reason, metrics, software=software)
+
+
+def stored_as(value: float | tuple[float, ...]) -> Stored:
+    return Stored(value if isinstance(value, tuple) else (value,))
 
 
 def anchored(

@@ -805,7 +805,7 @@ OWN = {
 def test_a_record_passes_against_a_baseline_made_of_itself(values, processes):
     exact = stored(**{name: (value,) * processes for name, value in values.items()})
     rounded = dataclasses.replace(
-        exact, metrics={name: stored_metric([value] * processes) for name, value in values.items()}
+        exact, metrics={name: stored_metric([Metric(value)] * processes) for name, value in values.items()}
     )
     for before in (exact, rounded):
         verdicts = {finding.verdict for finding in judged(record(**values), before).values()}

@@ -46,9 +46,9 @@ def forbidden(file, name):
         "tools knows no torch": top == "tools" and within(name, "torch", "torchvision", "triton"),
         "tools knows no pytest": top == "tools" and within(name, "pytest", "_pytest", "pytest_benchmark"),
         "tools knows no fixtures": top == "tools" and within(name, "fixtures", "perf_tests", "conftest"),
-        "fixtures takes from tools only tools.records": top == "fixtures"
+        "fixtures takes from tools only tools.records and tools.paired": top == "fixtures"
         and within(name, "tools")
-        and not within(name, "tools.records"),
+        and not within(name, "tools.records", "tools.paired"),
         "fixtures knows no perf_tests": top == "fixtures" and within(name, "perf_tests", "conftest"),
         "perf_tests knows no tools": top == "perf_tests" and within(name, "tools", "perf_tests", "conftest"),
         "conftest knows no perf_tests": top == "conftest.py" and within(name, "perf_tests"),

@@ -55,7 +55,7 @@ def test_noisy_numbers_are_kept_one_a_process_and_equal_integers_once(tmp_path):
 
 
 def test_equal_times_are_still_three_processes():
-    assert stored_metric([0.01, 0.01, 0.01]).values == (0.01, 0.01, 0.01)
+    assert stored_metric([Metric(0.01)] * 3).values == (0.01, 0.01, 0.01)
 
 
 @pytest.mark.parametrize(
@@ -357,7 +357,7 @@ def test_stored_text_is_plain_json_whatever_the_case_is_called(tmp_path):
 
 def test_a_limit_and_samples_do_not_matter_to_what_is_stored():
     one = Metric(0.012345, (0.01, 0.02), 1.0)
-    assert stored_metric([one.value] * 2) == stored_metric([0.012345] * 2)
+    assert stored_metric([one] * 2) == stored_metric([Metric(0.012345)] * 2)
 
 
 def test_a_baseline_of_an_earlier_device_state_is_still_the_yardstick_of_worse(tmp_path):
