@@ -77,6 +77,7 @@ STATUS_SCOPE = SOFTWARE_AND_DEVICE
 #   *_compile_s, build_s  the compiler runs on the processor, also where its code then runs on a GPU; a build that
 #                         takes a moment is timed once, so that it moves by half, and a tenth of a second is nothing
 #   *_drop_*_fraction     the two ends of an interval: `low` is a limit of its case, `high` what the data can exclude
+#   *_sqnr_db             of a format on given values, no error of a computation: it repeats to the last digit
 ON_HOST = dataclasses.replace(POLICIES["_s"], on_host=True)
 SPECIAL = {
     "first_call_s": Policy(Rule.NONE, EVERYTHING),
@@ -86,15 +87,19 @@ SPECIAL = {
     "cold_compile_s": ON_HOST,
     "warm_compile_s": ON_HOST,
     "build_s": dataclasses.replace(ON_HOST, floor=0.1),
-    **{f"{what}_drop_low_fraction": Policy(Rule.NONE, SOFTWARE) for what in ("top1", "f1", "metric")},
-    **{f"{what}_drop_high_fraction": Policy(Rule.BOUND, SOFTWARE) for what in ("top1", "f1", "metric")},
+}
+ENDINGS = {
+    "_drop_low_fraction": Policy(Rule.NONE, SOFTWARE),
+    "_drop_high_fraction": Policy(Rule.BOUND, SOFTWARE),
+    "_sqnr_db": Policy(Rule.EXACT, SOFTWARE, higher_is_better=True, floor=0.1),
 }
 
 
 def policy_of(metric: str) -> Policy:
-    """The policy of a metric: its own if it is special, else its unit's. Raises BadRecord for a name without a unit."""
+    """The policy of a metric: its own or its ending's if that is special, else its unit's. Raises BadRecord for a name without a unit."""
     suffix = unit_suffix(metric)
-    return SPECIAL.get(metric, POLICIES[suffix])
+    ending = next((policy for ending, policy in ENDINGS.items() if metric.endswith(ending)), POLICIES[suffix])
+    return SPECIAL.get(metric, ending)
 
 
 # A time of one process says little of the next; ten are the history from which a stored time may turn red.

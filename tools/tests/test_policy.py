@@ -33,6 +33,8 @@ def test_every_unit_has_a_policy():
         ("matmul_share", Rule.NONE, EVERYTHING, False),
         ("flops_per_s", Rule.NONE, EVERYTHING, False),
         ("payback_calls", Rule.NONE, EVERYTHING, False),
+        ("top1_w4_ptq_drop_low_fraction", Rule.NONE, SOFTWARE, False),
+        ("metric_drop_high_fraction", Rule.BOUND, SOFTWARE, False),
     ],
 )
 def test_what_a_unit_depends_on_and_how_it_is_judged(metric, rule, scope, higher_is_better):
@@ -44,6 +46,11 @@ def test_what_a_unit_depends_on_and_how_it_is_judged(metric, rule, scope, higher
 def test_named_exceptions_are_recorded_and_never_judged(metric):
     assert policy_of(metric).rule is Rule.NONE
     assert policy_of(f"other_{metric}").rule is not Rule.NONE
+
+
+def test_the_noise_of_a_format_repeats_and_that_of_a_computation_does_not():
+    assert policy_of("gaussian_sqnr_db").floor == 0.1
+    assert policy_of("sqnr_db").floor > 6
 
 
 def test_reserved_memory_may_move_by_an_allocation_step():
