@@ -17,7 +17,7 @@ from fixtures.errors import SuiteError, UnknownDevice
 from fixtures.plugin import SESSION, Judge, measure
 from fixtures.progress import Progress
 from fixtures.selection import cases_of, learn, leave_out_larger_profiles, refuse_empty_promises, touches_perf_tests
-from fixtures.session import ASKED, PerfSession
+from fixtures.session import PerfSession
 from tools import report as reports
 from tools import views
 from tools.__main__ import console, show
@@ -74,10 +74,10 @@ def ask_for_models(config: pytest.Config) -> None:
     found = [config.getoption(name) for name in ("--model", "--perf-weights", "--perf-imagenet", "--perf-imdb")]
     if found == [None, "seeded", None, None]:
         return
-    from fixtures.matrix import asked  # the models' libraries take seconds to import
+    from fixtures.asked import ASKED, asked_models  # the models' libraries take seconds to import
 
     try:
-        config.stash[ASKED] = asked(*found)
+        config.stash[ASKED] = asked_models(*found)
     except SuiteError as error:
         raise pytest.UsageError(str(error)) from error
 

@@ -29,7 +29,7 @@ UNITS = {
     "_calls": "calls; never judged",
 }
 
-BROUGHT = "inference_"  # paths of models that a user brings, and of pretrained weights
+BROUGHT = ("inference_", "compression_")  # paths of models that a user brings, and of pretrained weights
 
 LARGEST = 2**64  # no count, size or rate comes near; beyond it, ratios of numbers would overflow
 
