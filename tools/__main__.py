@@ -30,7 +30,7 @@ from tools.ab.selection import BadExpression
 from tools.ab.workers import WorkerLost
 from tools.baselines import read_baselines
 from tools.compare import Finding, Verdict, exit_code, judge_run
-from tools.files import UnusableFile, check_writable, exclusive, write_atomically
+from tools.files import UnusableFile, check_writable, exclusive, write_all_atomically, write_atomically
 from tools.gate.collect import collect
 from tools.gate.plot import write_power_plot
 from tools.gate.rates import all_rates
@@ -74,7 +74,7 @@ def show(view: Console, table: Table) -> None:
 def show_page(view: Console, page: reports.Page) -> None:
     for each in page.tables:
         show(view, each)
-    for sentence in page.sentences:
+    for sentence in (*page.sentences, *([reports.DRAWN_ON_REQUEST] if page.plots else [])):
         print(printable(sentence))
 
 
@@ -113,7 +113,7 @@ def report(
     baselines: Baselines = ROOT,
     view: Annotated[str, typer.Option(help=f"one of: {', '.join(VIEWS)}")] = "cases",
     markdown: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="write Markdown here instead of printing")
+        Path | None, typer.Option(metavar="FILE", help="write Markdown here, and plots beside it, instead of printing")
     ] = None,
 ) -> None:
     """Show a run as the tables of one view. Never judges: the exit code is 0 when the run can be read."""
@@ -125,7 +125,7 @@ def report(
         show_page(console(), page)
     else:
         sentences = [*page.sentences, *reports.summary(run, findings, file, has_baseline)]
-        write_atomically(markdown, reports.markdown(page.tables, sentences), "report")
+        write_all_atomically(reports.documents(page, sentences, markdown), "report")
 
 
 @app.command("refresh")

@@ -1,25 +1,32 @@
 """What a run says, as text, Markdown or JSON: the same findings, the same order, the same exit code."""
 
 import dataclasses
+import errno
 import json
+import os
+import urllib.parse
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tools.compare import Finding, Verdict
+from tools.files import UnusableFile, unwritable
+from tools.plots import Plot, file_names, svg
 from tools.records import Run
 from tools.tables import Table, escape_markdown, to_markdown
 
+DRAWN_ON_REQUEST = "the curves are drawn by  --markdown FILE: an SVG for each beside FILE"
 EXPLAINED = (Verdict.REGRESSED, Verdict.MISSING, Verdict.INCOMPARABLE, Verdict.SUSPECT)
 
 
 @dataclass(frozen=True)
 class Page:
-    """The tables of a view, one below the other, and the sentences under them."""
+    """The tables of a view, one below the other, the sentences under them, and the plots of some of the tables."""
 
     tables: tuple[Table, ...]
     sentences: tuple[str, ...] = ()
+    plots: Mapping[Table, Plot] = field(default_factory=dict)
 
 
 def summary(run: Run, findings: Sequence[Finding], run_file: Path | None, has_baseline: bool) -> list[str]:
@@ -64,9 +71,30 @@ def explained(findings: Sequence[Finding]) -> list[str]:
     return [finding.sentence() for finding in findings if finding.verdict in EXPLAINED]
 
 
-def markdown(tables: Sequence[Table], sentences: Sequence[str]) -> str:
+def markdown(tables: Sequence[Table], sentences: Sequence[str], pictures: Mapping[Table, str] | None = None) -> str:
+    """pictures: the Markdown of what stands above a table."""
     items = "".join(f"- {escape_markdown(sentence)}\n" for sentence in sentences)
-    return "\n".join([*(to_markdown(table) for table in tables), items])
+    above = pictures or {}
+    return "\n".join([*(above.get(table, "") + to_markdown(table) for table in tables), items])
+
+
+def documents(page: Page, sentences: Sequence[str], file: Path) -> dict[Path, str]:
+    """What becomes of a page: Markdown in `file` and an SVG beside it for each plot.
+
+    Raises UnusableFile without matplotlib, and where a folder is in the way, which would show only half way through.
+    """
+    names = dict(zip(page.plots, file_names(file.stem, page.plots.values()), strict=True))
+    pictures = {table: picture(plot.title, names[table]) for table, plot in page.plots.items()}
+    drawings = {file.parent / names[table]: svg(plot) for table, plot in page.plots.items()}
+    found = {file: markdown(page.tables, sentences, pictures), **drawings}
+    for place in found:
+        if place.is_dir():
+            raise UnusableFile(unwritable(place, "report", IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))))
+    return found
+
+
+def picture(title: str, name: str) -> str:
+    return f"![{escape_markdown(title)}]({urllib.parse.quote(os.fsencode(name))})\n\n"
 
 
 def to_json(findings: Sequence[Finding], code: int) -> str:

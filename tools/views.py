@@ -5,6 +5,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tools.compare import SEVERITY, Finding, Verdict, worst
+from tools.compression import compression
 from tools.matrix import inference
 from tools.records import Metric, Record, Run
 from tools.report import Page
@@ -215,6 +216,7 @@ FORMS: Mapping[str, Callable[[Metric], str]] = {
     "_ratio": lambda metric: f"{metric.value:.2f}x",
     "_fraction": lambda metric: f"{metric.value:.1%}",
     "_share": lambda metric: f"{metric.value:.1%}",
+    "_db": lambda metric: f"{metric.value:.1f} dB",
 }
 
 VIEWS: Mapping[str, View] = {
@@ -259,4 +261,15 @@ VIEWS: Mapping[str, View] = {
             "theoretical_saved_fraction": "in theory",
         },
     ),
+    "quantizers": path_view(
+        "quantizers",
+        {
+            "latency_s": "latency",
+            "moved_bytes_per_s": "rate",
+            "speedup_over_copy_ratio": "of copy",
+            "speedup_over_eager_ratio": "over eager",
+            "gaussian_sqnr_db": "SQNR of N(0,1)",
+        },
+    ),
+    "compression": compression,
 }

@@ -1,18 +1,17 @@
 """The power of each rule as one SVG, the same bytes for the same rates."""
 
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tools.files import write_atomically
 from tools.gate.rates import POWER, RuleRates
 from tools.gate.rules import AB, SCREEN_THEN_AB
 from tools.gate.trials import INJECTED, STEADY
+from tools.plots import Entry, drawn, dress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.container import ErrorbarContainer
 
 # Colours of Okabe and Ito, which colour-blind readers tell apart; marker and dash say the same once more.
 STYLES = {
@@ -26,36 +25,21 @@ STYLES = {
     "asv": ("#7F7F7F", "X", ":"),
 }
 BOUNDED = (AB,)  # error bars of all would hide each other
-SETTINGS: dict[Any, Any] = {
-    "svg.hashsalt": "perf-ratchet",  # ids in the file are random without it
-    "svg.fonttype": "path",  # looks the same where a font is missing
-    "font.family": "DejaVu Sans",
-    "font.size": 10,
-}
 
 
 def write_power_plot(path: Path, rates: Sequence[RuleRates], title: str) -> None:
-    """Raises UnusableFile where `path` cannot be written."""
+    """Raises UnusableFile where `path` cannot be written, and without matplotlib."""
     write_atomically(path, power_svg(rates, title), "plot")
 
 
 def power_svg(rates: Sequence[RuleRates], title: str) -> str:
     """Share of trials flagged against the injected slow-down, a line for each rule of STYLES. Needs matplotlib."""
-    import matplotlib
-    from matplotlib.figure import Figure
 
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()  # whatever style the reader's own settings ask for
-        matplotlib.rcParams.update(SETTINGS)
-        figure = Figure(figsize=(9, 4.8), layout="constrained", facecolor="white")
-        axes = figure.add_subplot()
-        dress(axes, title)
-        lines = [draw(axes, found) for found in plotted(rates)]
-        if lines:
-            axes.legend(handles=lines, loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False)
-        text = io.StringIO()
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    return text.getvalue()
+    def draw_all(axes: "Axes") -> list[Entry]:
+        prepare(axes, title)
+        return [draw(axes, found) for found in plotted(rates)]
+
+    return drawn(draw_all)
 
 
 def plotted(rates: Iterable[RuleRates]) -> list[RuleRates]:
@@ -64,18 +48,14 @@ def plotted(rates: Iterable[RuleRates]) -> list[RuleRates]:
     return [named[name] for name in STYLES if name in named]
 
 
-def dress(axes: "Axes", title: str) -> None:
-    axes.set_title(title, loc="left")
-    axes.set_xlabel("injected: more of the same work, %")
-    axes.set_ylabel("trials flagged as slower, %")
+def prepare(axes: "Axes", title: str) -> None:
+    dress(axes, title, "injected: more of the same work, %", "trials flagged as slower, %")
     axes.set_xticks([INJECTED[dose] for dose in STEADY])
     axes.set_ylim(-3, 103)
     axes.axhline(100 * POWER, color="#BBBBBB", linewidth=0.8, zorder=0)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.grid(axis="y", color="#EEEEEE", zorder=0)
 
 
-def draw(axes: "Axes", found: RuleRates) -> "ErrorbarContainer":
+def draw(axes: "Axes", found: RuleRates) -> Entry:
     colour, marker, dash = STYLES[found.rule.name]
     rates = [(INJECTED[dose], found.flagged[dose]) for dose in STEADY if found.flagged[dose].of]
     sizes, shares = [size for size, _ in rates], [100 * rate.share for _, rate in rates]
@@ -86,7 +66,7 @@ def draw(axes: "Axes", found: RuleRates) -> "ErrorbarContainer":
             [100 * (rate.high - rate.share) for _, rate in rates],
         ]
     width = 2.2 if found.rule.name in BOUNDED else 1.4
-    return axes.errorbar(
+    line = axes.errorbar(
         sizes,
         shares,
         yerr=bounds,
@@ -98,5 +78,5 @@ def draw(axes: "Axes", found: RuleRates) -> "ErrorbarContainer":
         zorder=4 if found.rule.name in BOUNDED else 3,
         markersize=5,
         capsize=3,
-        label=found.rule.name,
     )
+    return line, found.rule.name

@@ -1,11 +1,15 @@
 import dataclasses
 import json
+import urllib.parse
 from pathlib import Path
 
 import pytest
+from markdown_it import MarkdownIt
 
 from tools import report
 from tools.compare import Finding, Verdict, judge_run
+from tools.files import UnusableFile
+from tools.plots import Line, Plot
 from tools.records import Effort
 from tools.tables import Table, printable
 from tools.tests.samples import CASE, NASTY, OTHER, SLUG, baseline, full_baseline, full_run, record, run, stored
@@ -93,6 +97,46 @@ def test_markdown_has_every_table_under_its_title_and_then_the_sentences(count):
     tables = [Table(f"title {number}", ("c",), ((f"x{number}",),)) for number in range(count)]
     cells = [cell for number in range(count) for cell in (f"title {number}", "c", f"x{number}")]
     assert rendered_cells(report.markdown(tables, ["last"])) == [*cells, "last"]
+
+
+def a_page(*names, sentences=()):
+    """A table and a plot for each name, and one table without a plot."""
+    tables = [Table(f"table {name}", ("c",), ((name,),)) for name in names]
+    plots = [Plot(name, f"plot {name}", "x", "y", (Line(name, ((1, 2.0),)),)) for name in names]
+    return report.Page((*tables, Table("alone", ("c",), ())), sentences, dict(zip(tables, plots, strict=True)))
+
+
+def test_a_picture_stands_above_its_table_and_nowhere_else(tmp_path):
+    found = report.documents(a_page("a", "b"), ["last"], tmp_path / "page.md")
+    text = found.pop(tmp_path / "page.md")
+    blocks = [block for block in text.split("\n\n") if block.startswith(("!", "**"))]
+    assert blocks == [
+        "![plot a](page-a.svg)",
+        "**table a**",
+        "![plot b](page-b.svg)",
+        "**table b**",
+        "**alone**",
+    ]
+    assert list(found) == [tmp_path / "page-a.svg", tmp_path / "page-b.svg"]
+    assert all(drawing.startswith("<?xml") for drawing in found.values())
+
+
+def test_a_page_without_plots_is_its_markdown(tmp_path):
+    page = a_page()
+    assert report.documents(page, ["s"], tmp_path / "p.md") == {tmp_path / "p.md": report.markdown(page.tables, ["s"])}
+
+
+def test_a_folder_in_the_way_is_told_before_anything_is_written(tmp_path):
+    (tmp_path / "page-b.svg").mkdir()
+    with pytest.raises(UnusableFile, match=r"report .*page-b\.svg: cannot be written"):
+        report.documents(a_page("a", "b"), [], tmp_path / "page.md")
+
+
+@pytest.mark.parametrize("name", ["a b(1)", "100%", "[x](y)", "é", "<a>"])
+def test_a_link_survives_any_name_of_the_page(tmp_path, name):
+    text, *_ = report.documents(a_page("a"), [], tmp_path / f"{name}.md").values()
+    [image] = [child for token in MarkdownIt().parse(text) for child in token.children or () if child.type == "image"]
+    assert urllib.parse.unquote(image.attrs["src"]) == f"{name}-a.svg"
 
 
 def test_json_holds_every_finding_and_the_exit_code():

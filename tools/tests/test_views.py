@@ -231,5 +231,31 @@ def test_operators_view_lists_the_operator_cases_only():
     assert "25.0%" in row
 
 
+def test_quantizers_are_shown_with_their_rates_and_their_noise():
+    made = run(
+        record(
+            "quantizers/integer8/n1m",
+            latency_s=0.004,
+            moved_bytes_per_s=2e9,
+            speedup_over_copy_ratio=0.25,
+            speedup_over_eager_ratio=1.5,
+            gaussian_sqnr_db=31.87,
+        ),
+        record("quantizers/log8/n1m", "unsupported"),
+        record("compression/ptq/mlp-integer", latency_s=1.0),
+    )
+    [table] = VIEWS["quantizers"](made, []).tables
+    assert table.columns == ("case", "status", "latency", "rate", "of copy", "over eager", "SQNR of N(0,1)")
+    assert table.rows == (
+        ("quantizers/integer8/n1m", "ok", "4 ms", "2.0 GB/s", "25%", "1.50x", "31.9 dB"),
+        ("quantizers/log8/n1m", "unsupported", "–", "–", "–", "–", "–"),
+    )
+
+
+@pytest.mark.parametrize("view", sorted(VIEWS.keys() - {"compression"}))
+def test_only_compression_is_drawn(view):
+    assert not VIEWS[view](full_run(), judge_run(full_run(), {})).plots
+
+
 def test_every_verdict_has_a_colour():
     assert STYLES.keys() == {str(verdict) for verdict in Verdict}
