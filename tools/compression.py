@@ -332,7 +332,8 @@ def of_searches(run: Run) -> list[Record]:
 def has_role(record: Record) -> bool:
     """Whether the id and the parameters tell which curve it is; those of a file can be anything."""
     path, _, rest = record.case.partition("/")
-    roles = ROLES.get(rest.partition("/")[0], ()) if path == "compression" else ()
+    ours = path == "compression" or path.startswith("compression_")  # a model that a user brought
+    roles = ROLES.get(rest.partition("/")[0], ()) if ours else ()
     return bool(roles) and all(isinstance(record.params.get(role), str) for role in roles)
 
 

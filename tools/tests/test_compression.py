@@ -85,6 +85,11 @@ def curves(plot):
 # ---------------------------------------------------------------- accuracy against width
 
 
+def test_a_model_that_a_user_brought_is_shown_too():
+    brought = dataclasses.replace(quantized(top1_w4_fraction=0.5), case="compression_my_nets_small/ptq/model-integer")
+    assert WIDTH in tables(brought)
+
+
 def test_fixed_point_has_a_line_for_each_model_and_method_and_a_level_for_each_model():
     made = [
         quantized("ptq", "mlp", top1_plain_fraction=0.93, top1_w4_fraction=0.5, top1_w8_fraction=0.92),
