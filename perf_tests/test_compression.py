@@ -8,7 +8,7 @@ from fixtures.compression.semi_structured import semi_structured_workload
 from fixtures.compression.step import step_workload
 from fixtures.plugin import Measure
 from fixtures.pruning.workloads import mask_workload
-from fixtures.sweep import SAME_PRODUCTS, TRAINED_WIDTHS, WIDTHS, asked_or, pipeline, prune, ptq, qat
+from fixtures.sweep import FEW_PERCENTS, SAME_PRODUCTS, TRAINED_WIDTHS, WIDTHS, asked_or, pipeline, prune, ptq, qat
 
 MASK = Tolerance(bit_exact=True, dtype=torch.bool)
 FP16 = Tolerance(relative_error=2e-3, dtype=torch.float16)
@@ -43,9 +43,10 @@ CASES = [
     prune("mlp", "random", "local"),
     *(prune("encoder", "l1", scope) for scope in ("local", "global")),
     prune("encoder", "random", "local"),
-    *(prune("encoder", "l1", scope, "input") for scope in ("local", "global")),
-    prune("encoder", "random", "local", "input"),
-    *(prune("encoder", method, "local", "both") for method in ("random", "l1")),
+    *(prune("encoder", "l1", scope, "input", percents=FEW_PERCENTS) for scope in ("local", "global")),
+    prune("encoder", "random", "local", "input", percents=FEW_PERCENTS),
+    prune("encoder", "l1", "local", "both", percents=FEW_PERCENTS),
+    prune("encoder", "random", "local", "both", "full", FEW_PERCENTS),
     *(
         pipeline("encoder", family, order)
         for family in ("integer", "log")

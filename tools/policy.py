@@ -96,7 +96,10 @@ ENDINGS = {
 
 
 def policy_of(metric: str) -> Policy:
-    """The policy of a metric: its own or its ending's if that is special, else its unit's. Raises BadRecord for a name without a unit."""
+    """The policy of a metric: its own or its ending's if that is special, else its unit's.
+
+    Raises BadRecord for a name without a unit.
+    """
     suffix = unit_suffix(metric)
     ending = next((policy for ending, policy in ENDINGS.items() if metric.endswith(ending)), POLICIES[suffix])
     return SPECIAL.get(metric, ending)
