@@ -13,6 +13,7 @@ EXACT = Tolerance(bit_exact=True)
 TRIALS, EPOCHS = 16, 5
 LENGTHS = (("", TRIALS, "standard"), ("-n64", 64, "full"))
 TYPES = {**{name: (name,) for name in FAMILIES}, "mixed": tuple(FAMILIES)}
+FULL_ONLY = ("blocklog",)  # the slowest type
 TUNING_EPOCHS = {"bare": 0, "tuned": 1}
 
 
@@ -33,7 +34,12 @@ CASES = [
         for sampler in ("random", "grid", "tpe")
     ),
     *(
-        study(f"precision/{name}{suffix}", precision_workload, {"types": types, "trials": trials}, profile)
+        study(
+            f"precision/{name}{suffix}",
+            precision_workload,
+            {"types": types, "trials": trials},
+            "full" if name in FULL_ONLY else profile,
+        )
         for suffix, trials, profile in LENGTHS
         for name, types in TYPES.items()
         if types != ("linear",) or trials == TRIALS  # there is only one such configuration
