@@ -39,9 +39,11 @@ from tools.gate.report import markdown as gate_markdown
 from tools.gate.report import sentences as gate_sentences
 from tools.gate.report import tables as gate_tables
 from tools.gate.trials import read_trials
+from tools.memory_diff import contradictions, difference, told_apart
 from tools.records import BROUGHT, BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run
+from tools.snapshots import read_snapshot
 from tools.succession import MOST_PROCESSES, Manner
 from tools.tables import Table, printable, to_rich
 from tools.views import VIEWS, cases
@@ -50,6 +52,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 
 RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="a run file, as the suite writes it to runs/")]
 Baselines = Annotated[Path, typer.Option("--baselines", metavar="DIR", help="folder of the stored baselines")]
+SnapshotName = Annotated[str, typer.Argument(help="RUN::CASE, or a file: json.dump(torch.cuda.memory_stats(), file)")]
 ROOT = Path("baselines")
 TIMES = {metric for _, metric in MARGINS}  # what an A/B measures
 WIDE = 140  # columns a terminal needs so that no case id breaks
@@ -126,6 +129,26 @@ def report(
     else:
         sentences = [*page.sentences, *reports.summary(run, findings, file, has_baseline)]
         write_all_atomically(reports.documents(page, sentences, markdown), "report")
+
+
+@app.command("memory-diff")
+def memory_diff(
+    a: SnapshotName,
+    b: SnapshotName,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write Markdown here instead of printing")
+    ] = None,
+) -> None:
+    """Hold statistics of torch's allocator side by side. Exit code 3 when one of the two contradicts itself."""
+    pair = told_apart(read_snapshot(a), read_snapshot(b))
+    page, broken = difference(*pair), [sentence for each in pair for sentence in contradictions(each)]
+    if markdown is None:
+        show_page(console(), page)
+    else:
+        write_all_atomically(reports.documents(page, page.sentences, markdown), "report")
+        for sentence in broken:
+            tell(sentence)
+    raise typer.Exit(3 if broken else 0)
 
 
 @app.command("refresh")

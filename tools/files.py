@@ -13,6 +13,11 @@ from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
+REMEDIES = {
+    "baseline": "delete it, then bash ci/refresh.sh",
+    "memory statistics": "json.dump(torch.cuda.memory_stats(), file)",
+}
+
 
 class UnusableFile(Exception):
     """A file that cannot be read, understood or written. The message is one line: what, found, expected, what to do."""
@@ -58,8 +63,7 @@ def version_advice(found: Any, version: int, what: str) -> str:
 
 def remedy(what: str) -> str:
     """How a file that cannot be used is replaced; editing it is never the answer."""
-    how = "delete it, then bash ci/refresh.sh" if what == "baseline" else "bash ci/perf.sh"
-    return f"make it anew: {how}"
+    return f"make it anew: {REMEDIES.get(what, 'bash ci/perf.sh')}"
 
 
 def first_problem(error: Exception) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tools.records import unit_suffix
+from tools.startup.phases import PHASES, metric_of
 
 SOFTWARE = ("software",)
 DEVICE = ("device",)
@@ -78,20 +79,50 @@ STATUS_SCOPE = SOFTWARE_AND_DEVICE
 #                         takes a moment is timed once, so that it moves by half, and a tenth of a second is nothing
 #   *_drop_*_fraction     the two ends of an interval: `low` is a limit of its case, `high` what the data can exclude
 #   *_sqnr_db             of a format on given values, no error of a computation: it repeats to the last digit
+#   phases of a start     read from disk and compiled, once, as what `build_s` times
+#   kv_*_count            what is left for the cache of an engine: fewer blocks serve fewer requests
+#   *_overhead_fraction   a peak over another, minus one: less is better; half a point where 1 % of it is less
 ON_HOST = dataclasses.replace(POLICIES["_s"], on_host=True)
+MOMENT = dataclasses.replace(ON_HOST, floor=0.1)
+MORE_ROOM = dataclasses.replace(POLICIES["_count"], higher_is_better=True)
+RESERVED = Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.10, floor=2 << 20)
 SPECIAL = {
     "first_call_s": Policy(Rule.NONE, EVERYTHING),
     "process_memory_bytes": Policy(Rule.NONE, EVERYTHING),
-    "peak_reserved_bytes": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.10, floor=2 << 20),
+    "peak_reserved_bytes": RESERVED,
     "host_peak_bytes": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.10, floor=2 << 20),
     "cold_compile_s": ON_HOST,
     "warm_compile_s": ON_HOST,
-    "build_s": dataclasses.replace(ON_HOST, floor=0.1),
+    "build_s": MOMENT,
+    **{metric_of(phase): MOMENT for phase in PHASES},
+    "kv_block_count": MORE_ROOM,
+    "kv_token_count": MORE_ROOM,
 }
 ENDINGS = {
+    "_overhead_fraction": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.01, floor=0.005),
     "_drop_low_fraction": Policy(Rule.NONE, SOFTWARE),
     "_drop_high_fraction": Policy(Rule.BOUND, SOFTWARE),
     "_sqnr_db": Policy(Rule.EXACT, SOFTWARE, higher_is_better=True, floor=0.1),
+}
+
+# Metrics of torch's allocator; those not named here are recorded and never judged: they repeat these (freed, active
+# blocks, allocated bytes) or are the allocator's own affair and change with its version (splits, segments).
+#   num_*       a run that got its memory at the second attempt, or not at all, has none left
+#   allocation  requests: the program alone makes them, and always the same
+#   active      what blocks hold, and
+#   requested   what was asked of them: to the byte the same, too
+#   reserved    in steps of segments, as peak_reserved_bytes
+ALLOCATOR = "allocator."
+ALLOCATED = {
+    "num_ooms_count": POLICIES["_count"],
+    "num_alloc_retries_count": POLICIES["_count"],
+    **{
+        f"{family}.{pool}.{kind}{unit}": POLICIES[unit]
+        for family, unit in (("allocation", "_count"), ("active", "_bytes"), ("requested", "_bytes"))
+        for pool in ("all", "large_pool", "small_pool")
+        for kind in ("allocated", "current", "peak")
+    },
+    "reserved.all.peak_bytes": RESERVED,
 }
 
 
@@ -101,6 +132,8 @@ def policy_of(metric: str) -> Policy:
     Raises BadRecord for a name without a unit.
     """
     suffix = unit_suffix(metric)
+    if metric.startswith(ALLOCATOR):
+        return ALLOCATED.get(metric.removeprefix(ALLOCATOR), Policy(Rule.NONE, SOFTWARE_AND_DEVICE))
     ending = next((policy for ending, policy in ENDINGS.items() if metric.endswith(ending)), POLICIES[suffix])
     return SPECIAL.get(metric, ending)
 

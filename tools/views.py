@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from tools.compare import SEVERITY, Finding, Verdict, worst
 from tools.compression import compression
 from tools.matrix import inference
+from tools.memory_diff import memory_stats_view
+from tools.quantities import binary_size
 from tools.records import Metric, Record, Run
 from tools.report import Page
 from tools.tables import Table
@@ -185,15 +187,7 @@ def seconds(metric: Metric | None) -> str:
 
 
 def size(metric: Metric | None) -> str:
-    """Bytes in binary units; exact below 1 KiB."""
-    if metric is None:
-        return BLANK
-    value = float(metric.value)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(value) < 1024 or unit == "GiB":
-            return f"{value:.0f} B" if unit == "B" else f"{value:.2f} {unit}"
-        value /= 1024
-    raise AssertionError("unreachable")
+    return binary_size(metric.value) if metric else BLANK
 
 
 def change(finding: Finding | None) -> str:
@@ -272,4 +266,5 @@ VIEWS: Mapping[str, View] = {
         },
     ),
     "compression": compression,
+    "memory-stats": memory_stats_view,
 }

@@ -12,6 +12,7 @@ from tools.__main__ import interruptible, left_open, main
 from tools.baselines import read_baselines, write_baselines
 from tools.compare import Finding, Verdict
 from tools.gate.trials import TrialFile, write_trials
+from tools.memory_stats import metric_of
 from tools.records import Metric
 from tools.tests.gate.samples import told
 from tools.tests.samples import (
@@ -28,6 +29,7 @@ from tools.tests.samples import (
     run_file,
     stored,
 )
+from tools.tests.test_memory_stats import SAMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
 STEADY = (0.01, 0.0101, 0.0099)
@@ -183,6 +185,7 @@ def test_a_missing_baseline_folder_is_exit_2(tool, tmp_path, verb):
         ["report", "RUN", "--view", "frob"],
         ["refresh"],
         ["refresh", "RUN", "-k", "["],
+        ["memory-diff", "RUN"],
     ],
     ids=" ".join,
 )
@@ -257,6 +260,76 @@ def test_report_writes_all_tables_of_a_view_as_markdown(tool, tmp_path, stored_a
 def test_report_that_cannot_be_written_is_exit_2(tool, tmp_path, stored_at):
     file = run_file(tmp_path, run(record(**SAME)))
     answer = tool("report", file, "--baselines", stored_at, "--markdown", file / "page.md")
+    assert answer.code == 2
+    assert "cannot be written" in answer.complaint
+
+
+# ---------------------------------------------------------------- memory-diff
+
+
+def snapshot(folder, name, **changed):
+    file = folder / name
+    file.write_text(json.dumps({**SAMPLE, **changed}))
+    return file
+
+
+def training_file(folder, torch):
+    """A run of one case with the allocator's statistics, of this version of torch."""
+    made = record("training_memory/qat/m-b8", **{metric_of(key): value for key, value in SAMPLE.items()})
+    return run_file(folder, run(made, place=fingerprint(software={"torch": torch})), f"{torch}.json")
+
+
+def test_memory_diff_prints_the_table_and_its_sentences(tool, tmp_path):
+    files = snapshot(tmp_path, "qat.json", num_sync_all_streams=1500), snapshot(tmp_path, "vit.json", brand_new=1)
+    answer = tool("memory-diff", *files)
+    assert (answer.code, answer.err) == (0, "")
+    lines = [" ".join(line.split()) for line in answer.out.splitlines()]
+    assert lines[0] == "memory_stats: qat - vit"
+    assert "num_sync_all_streams 1,500 0 1,500" in lines
+    assert "brand_new – 1 –" in lines
+    assert "1 key only in vit: brand_new" in lines
+
+
+def test_memory_diff_writes_markdown(tool, tmp_path):
+    page = tmp_path / "new" / "page.md"
+    files = snapshot(tmp_path, "qat.json", num_sync_all_streams=1500), snapshot(tmp_path, "vit.json", brand_new=1)
+    answer = tool("memory-diff", *files, "--markdown", page)
+    assert (answer.code, answer.out, answer.err) == (0, "", "")
+    assert "\n| brand\\_new | – | 1 | – |\n" in page.read_text()
+    assert "\n- 1 key only in vit: brand\\_new\n" in page.read_text()
+
+
+def test_memory_diff_names_the_versions_of_torch_that_two_runs_were_made_with(tool, tmp_path):
+    runs = [f"{training_file(tmp_path, torch)}::qat/m" for torch in ("2.11.0", "2.15.0")]
+    answer = tool("memory-diff", *runs)
+    assert (answer.code, answer.err) == (0, "")
+    assert "torch 2.11.0 against torch 2.15.0: allocators differ between versions" in answer.out
+    assert "training_memory/qat/m-b8 (A) - training_memory/qat/m-b8 (B)" in answer.out
+
+
+@pytest.mark.parametrize("wrong", [0, 1])
+@pytest.mark.parametrize("to_file", [False, True])
+def test_memory_diff_of_a_snapshot_that_contradicts_itself_is_exit_3_and_says_which(tool, tmp_path, wrong, to_file):
+    names = ["qat", "vit"]
+    files = [snapshot(tmp_path, f"{name}.json", num_ooms=-1 if name == names[wrong] else 0) for name in names]
+    answer = tool("memory-diff", *files, *(["--markdown", tmp_path / "page.md"] if to_file else []))
+    assert answer.code == 3
+    told = f"{names[wrong]} contradicts itself: num_ooms is -1, expected 0 or more"
+    assert [line for line in (answer.err if to_file else answer.out).splitlines() if "contradicts" in line] == [told]
+
+
+@pytest.mark.parametrize("second", ["none.json", "empty.json", "run.json", "run.json::frob", "run.json::eager"])
+def test_memory_diff_of_unusable_input_is_one_line_and_exit_2(tool, tmp_path, second):
+    (tmp_path / "empty.json").touch()
+    run_file(tmp_path, run(record(**SAME)))
+    answer = tool("memory-diff", snapshot(tmp_path, "vit.json"), f"{tmp_path}/{second}")
+    assert answer.code == 2
+    assert second.partition("::")[0] in answer.complaint
+
+
+def test_memory_diff_that_cannot_be_written_is_exit_2(tool, tmp_path):
+    file = snapshot(tmp_path, "vit.json")
+    answer = tool("memory-diff", file, file, "--markdown", file / "page.md")
     assert answer.code == 2
     assert "cannot be written" in answer.complaint
 

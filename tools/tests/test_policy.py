@@ -1,5 +1,6 @@
 import pytest
 
+from tools import memory_stats as allocator
 from tools.policy import (
     DEVICE,
     EVERYTHING,
@@ -13,6 +14,7 @@ from tools.policy import (
     policy_on,
 )
 from tools.records import UNITS, BadRecord
+from tools.startup.phases import PHASES, metric_of
 from tools.tests.samples import GPU
 
 
@@ -35,6 +37,9 @@ def test_every_unit_has_a_policy():
         ("payback_calls", Rule.NONE, EVERYTHING, False),
         ("top1_w4_ptq_drop_low_fraction", Rule.NONE, SOFTWARE, False),
         ("metric_drop_high_fraction", Rule.BOUND, SOFTWARE, False),
+        ("peak_overhead_fraction", Rule.EXACT, SOFTWARE_AND_DEVICE, False),
+        ("kv_block_count", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
+        ("kv_token_count", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
     ],
 )
 def test_what_a_unit_depends_on_and_how_it_is_judged(metric, rule, scope, higher_is_better):
@@ -58,9 +63,61 @@ def test_reserved_memory_may_move_by_an_allocation_step():
     assert (policy.rule, policy.margin, policy.floor) == (Rule.EXACT, 0.10, 2 * 1024 * 1024)
 
 
-def test_a_name_without_unit_has_no_policy():
-    with pytest.raises(BadRecord, match="'latency'"):
-        policy_of("latency")
+def test_an_overhead_may_move_by_half_a_point():
+    policy = policy_of("peak_overhead_fraction")
+    assert (policy.margin, policy.floor) == (0.01, 0.005)
+
+
+@pytest.mark.parametrize("phase", PHASES)
+def test_a_phase_of_a_start_is_timed_as_a_build_is(phase):
+    policy = policy_of(metric_of(phase))
+    assert policy == policy_of("build_s")
+    assert (policy.rule, policy.floor, policy.on_host) == (Rule.SCREEN, 0.1, True)
+
+
+# ---------------------------------------------------------------- torch's allocator
+
+
+def judged_keys():
+    """Keys of the allocator whose metrics are judged -> their policies."""
+    policies = {key: policy_of(allocator.metric_of(key)) for key in sorted(allocator.KNOWN)}
+    return {key: policy for key, policy in policies.items() if policy.rule is not Rule.NONE}
+
+
+def test_requests_and_what_blocks_hold_are_judged_and_all_else_of_the_allocator_is_recorded():
+    repeating = [
+        f"{family}.{pool}.{kind}"
+        for family in ("active_bytes", "allocation", "requested_bytes")
+        for pool in allocator.POOLS
+        for kind in ("allocated", "current", "peak")
+    ]
+    assert judged_keys().keys() == {*repeating, "num_ooms", "num_alloc_retries", "reserved_bytes.all.peak"}
+
+
+def test_what_is_judged_of_the_allocator_has_the_policy_of_its_unit():
+    for key, policy in judged_keys().items():
+        like = {"reserved_bytes.all.peak": "peak_reserved_bytes"}.get(key, "x_bytes" if "bytes" in key else "x_count")
+        assert policy == policy_of(like)
+        assert (policy.rule, policy.scope) == (Rule.EXACT, SOFTWARE_AND_DEVICE)
+
+
+@pytest.mark.parametrize(
+    "metric",
+    ["allocator.unheard_of_count", "allocator.reserved_bytes_by_private_pools.0_1.all.peak_bytes", "allocator.build_s"],
+)
+def test_what_is_unheard_of_in_the_allocator_is_recorded(metric):
+    assert policy_of(metric).rule is Rule.NONE
+
+
+def test_the_allocators_words_mean_nothing_elsewhere():
+    assert policy_of("num_ooms_count") == POLICIES["_count"]
+    assert policy_of("segment.all.peak_count").rule is Rule.EXACT
+
+
+@pytest.mark.parametrize("metric", ["latency", "allocator.num_ooms"])
+def test_a_name_without_unit_has_no_policy(metric):
+    with pytest.raises(BadRecord, match=f"'{metric}'"):
+        policy_of(metric)
 
 
 @pytest.mark.parametrize(
