@@ -13,7 +13,7 @@ import re
 import shutil
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -44,6 +44,7 @@ from tools.records import BROUGHT, BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run
 from tools.snapshots import read_snapshot
+from tools.startup.grid import contradictory, document, read_columns, startup_page
 from tools.succession import MOST_PROCESSES, Manner
 from tools.tables import Table, printable, to_rich
 from tools.views import VIEWS, cases
@@ -64,10 +65,14 @@ class Format(StrEnum):
     JSON = "json"
 
 
-def console() -> Console:
-    """Wide enough for the table when nobody's terminal says otherwise (CI logs, pipes)."""
+def console(tables: Sequence[Table] = ()) -> Console:
+    """Wide enough for these tables when nobody's terminal says otherwise (CI logs, pipes)."""
     measured = Console(highlight=False, markup=False)
-    return measured if measured.is_terminal else Console(highlight=False, markup=False, width=180)
+    if measured.is_terminal:
+        return measured
+    endless = Console(width=10**6)
+    widths = [endless.measure(to_rich(table)).maximum for table in tables]
+    return Console(highlight=False, markup=False, width=max([180, *widths]))
 
 
 def show(view: Console, table: Table) -> None:
@@ -125,7 +130,7 @@ def report(
     run, findings, has_baseline = judged_run(file, baselines)
     page = VIEWS[view](run, findings)
     if markdown is None:
-        show_page(console(), page)
+        show_page(console(page.tables), page)
     else:
         sentences = [*page.sentences, *reports.summary(run, findings, file, has_baseline)]
         write_all_atomically(reports.documents(page, sentences, markdown), "report")
@@ -143,11 +148,33 @@ def memory_diff(
     pair = told_apart(read_snapshot(a), read_snapshot(b))
     page, broken = difference(*pair), [sentence for each in pair for sentence in contradictions(each)]
     if markdown is None:
-        show_page(console(), page)
+        show_page(console(page.tables), page)
     else:
         write_all_atomically(reports.documents(page, page.sentences, markdown), "report")
         for sentence in broken:
             tell(sentence)
+    raise typer.Exit(3 if broken else 0)
+
+
+@app.command()
+def startup(
+    logs: Annotated[list[Path], typer.Argument(metavar="LOG...", help="what vLLM printed, one file a start")],
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="write Markdown here, not the terminal")] = None,
+    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write phases and facts here")] = None,
+) -> None:
+    """Lay logs of vLLM's start-up side by side, phase by phase. Exit code 3 when one of them contradicts itself."""
+    if markdown is not None and markdown == json:
+        raise typer.BadParameter(f"--markdown and --json are both {json}, expected a file each")
+    columns = read_columns(logs)
+    page, broken = startup_page(columns), contradictory(columns)
+    files = {} if markdown is None else reports.documents(page, page.sentences, markdown)
+    if json is not None:
+        files[json] = document(columns)
+    write_all_atomically(files, "report")
+    if not files:
+        show_page(console(page.tables), page)
+    for sentence in broken if files else ():
+        tell(sentence)
     raise typer.Exit(3 if broken else 0)
 
 

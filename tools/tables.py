@@ -41,7 +41,7 @@ def to_rich(table: Table, wide: bool = True) -> rich.table.Table:
     for column in table.columns:
         left = column in table.left
         view.add_column(
-            Text(column),
+            Text(printable(column)),
             justify="left" if left else "right",
             no_wrap=wide and column != table.columns[-1],
             overflow="fold",

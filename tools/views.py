@@ -11,6 +11,7 @@ from tools.memory_diff import memory_stats_view
 from tools.quantities import binary_size
 from tools.records import Metric, Record, Run
 from tools.report import Page
+from tools.startup.view import startup
 from tools.tables import Table
 
 BLANK = "–"
@@ -266,5 +267,6 @@ VIEWS: Mapping[str, View] = {
         },
     ),
     "compression": compression,
+    "startup": startup,
     "memory-stats": memory_stats_view,
 }
