@@ -10,6 +10,7 @@ from tools.memory_stats import KNOWN, Snapshot, stats_of, values_of
 from tools.records import LARGEST, Record, Run
 from tools.runs import KEY as RUN_KEY
 from tools.runs import read_run
+from tools.tables import printable
 
 WHAT = "memory statistics"
 MADE_BY = "json.dump(torch.cuda.memory_stats(), file)"
@@ -74,10 +75,11 @@ def flatten(document: Mapping[str, Any]) -> dict[str, Any]:
 def snapshot_of_case(path: Path, case: str) -> Snapshot:
     run = read_run(path)
     record = record_named(case, run, path)
-    stats = whole_numbers(values_of(record), f"run file {path}: {record.case}", "measure it again")
+    stats = whole_numbers(values_of(record), f"run file {path}: {record.case!r}", "measure it again")
     if not stats:
-        status = "" if record.status == "ok" else f": it is {record.status}, {record.reason or 'no reason is told'}"
-        raise UnusableSnapshot(which_case(path, run, f"{record.case} has no allocator statistics{status}"))
+        why = printable(record.reason) or "no reason is told"
+        status = "" if record.status == "ok" else f": it is {record.status}, {why}"
+        raise UnusableSnapshot(which_case(path, run, f"{record.case!r} has no allocator statistics{status}"))
     torch = run.fingerprint.software.get("torch")
     return Snapshot(record.case, stats, f"torch {torch}" if torch else "")
 
@@ -103,4 +105,4 @@ def which_case(path: Path, run: Run, found: str) -> str:
 
 def shortened(names: Sequence[str]) -> str:
     """The first few, then an ellipsis."""
-    return ", ".join([*names[:MOST_NAMED], *(["…"] if len(names) > MOST_NAMED else [])])
+    return ", ".join([*map(printable, names[:MOST_NAMED]), *(["…"] if len(names) > MOST_NAMED else [])])

@@ -1,12 +1,16 @@
 import json
 import os
+from random import Random
 
 import pytest
 
 from tools.files import UnusableFile
+from tools.memory_diff import difference
 from tools.memory_stats import Snapshot, metric_of
 from tools.records import SCHEMA_VERSION
+from tools.report import markdown
 from tools.snapshots import UnusableSnapshot, read_snapshot
+from tools.tests.mutations import CUTS, STRUCTURES, mutated
 from tools.tests.samples import fingerprint, record, run, run_file
 from tools.tests.test_memory_stats import SAMPLE
 
@@ -152,10 +156,10 @@ NAMED = f"::CASE: {QAT}, {PLAIN}"
         ("::frob", "no case has 'frob' in its id; name one as"),
         ("::vit-b64", f"'vit-b64' is in the ids of 2 cases ({QAT}, {PLAIN}); name one as"),
         ("::", "'' is in the ids of 5 cases"),
-        ("::attention", "attention/eager has no allocator statistics; name one as"),
+        ("::attention", "'attention/eager' has no allocator statistics; name one as"),
         (
             "::b256",
-            "training_memory/qat/vit-b256/train has no allocator statistics: it is oom, needs 90 GiB; name one as",
+            "'training_memory/qat/vit-b256/train' has no allocator statistics: it is oom, needs 90 GiB; name one as",
         ),
         ("::b512", "it is unsupported, no reason is told; name one as"),
     ],
@@ -180,6 +184,14 @@ def test_a_run_with_a_number_that_is_not_whole_is_refused(tmp_path):
     )
 
 
+@pytest.mark.parametrize("part", ["a", "b"])
+def test_names_that_could_repaint_a_terminal_are_made_visible(tmp_path, part):
+    broken = record("training_memory/a\n\x1b[2J", "error", "said\n\x1b[31m")
+    file = run_file(tmp_path, run(broken, measured("training_memory/b\n\x1b[2J", {"num_ooms": 0})))
+    assert complaint(f"{file}::/{part}" if part == "a" else file).isprintable()
+    assert complaint(written(tmp_path, {"\x1b[2J": 1})).isprintable()
+
+
 @pytest.mark.parametrize("case", ["", "::qat"])
 def test_a_damaged_run_is_told_as_by_every_command(tmp_path, case):
     file = written(tmp_path, {"perf_ratchet": {"schema_version": SCHEMA_VERSION + 1}})
@@ -192,3 +204,30 @@ def test_statistics_named_as_a_run_are_no_run(tmp_path):
 
 def test_what_no_snapshot_is_made_of_is_an_unusable_file():
     assert issubclass(UnusableSnapshot, UnusableFile)
+
+
+# ---------------------------------------------------------------- damage
+
+
+def complaints(argument):
+    """The one that the argument calls for, or none: then it can be shown."""
+    try:
+        found = read_snapshot(argument)
+    except UnusableFile as error:
+        return [str(error)]
+    page = difference(found, Snapshot("whole", SAMPLE))
+    return [] if markdown(page.tables, page.sentences) else ["nothing was shown"]
+
+
+@pytest.mark.parametrize("kind", [CUTS, STRUCTURES])
+@pytest.mark.parametrize("name", ["flat", "nested", "run"])
+def test_damage_is_told_in_a_line_or_can_be_shown(tmp_path, kind, name):
+    file = run_file(tmp_path, run(measured(QAT, {"num_ooms": 0, KEY: 5})))
+    if name != "run":
+        file.write_text(json.dumps(SAMPLE if name == "flat" else nested(SAMPLE)))
+    whole, argument, told = file.read_bytes(), f"{file}::{QAT}" if name == "run" else str(file), []
+    for seed in range(150):
+        file.write_bytes(mutated(whole, kind, Random(seed)))
+        told += complaints(argument)
+    assert [text for text in told if not text.isprintable()] == []
+    assert 10 < len(told) < 149, "the mutations no longer reach both ends"
