@@ -46,9 +46,9 @@ def forbidden(file, name):
         "tools knows no torch": top == "tools" and within(name, "torch", "torchvision", "triton"),
         "tools knows no pytest": top == "tools" and within(name, "pytest", "_pytest", "pytest_benchmark"),
         "tools knows no fixtures": top == "tools" and within(name, "fixtures", "perf_tests", "conftest"),
-        "fixtures takes from tools only tools.records and tools.paired": top == "fixtures"
+        "fixtures takes from tools only tools.records, memory_stats, paired and startup": top == "fixtures"
         and within(name, "tools")
-        and not within(name, "tools.records", "tools.paired"),
+        and not within(name, "tools.records", "tools.memory_stats", "tools.paired", "tools.startup"),
         "fixtures knows no perf_tests": top == "fixtures" and within(name, "perf_tests", "conftest"),
         "perf_tests knows no tools": top == "perf_tests" and within(name, "tools", "perf_tests", "conftest"),
         "conftest knows no perf_tests": top == "conftest.py" and within(name, "perf_tests"),
@@ -103,6 +103,7 @@ def test_the_floors_cover_the_project():
         ("conftest.py", "from perf_tests.test_compile import CASES", "no perf_tests"),
         ("fixtures/kernels/mxint8/cpp.py", "import pytest", "no pytest"),
         ("fixtures/kernels/mxint8/cpp.py", "from tools.records import Record", "no tools"),
+        ("fixtures/training/workloads.py", "from tools.memory_stats import metric_of", "no tools"),
         ("fixtures/kernels/mxint8/cpp.py", "from fixtures.case import Case", "nothing of measuring"),
         ("fixtures/kernels/mxint8/cpp.py", "from fixtures import session", "nothing of measuring"),
         ("fixtures/kernels/mxint8/cpp.py", "from ... import plugin", "nothing of measuring"),
@@ -123,6 +124,7 @@ def test_a_planted_import_is_found(file, line, rule):
         ("fixtures/plugin.py", "import pytest, torch"),
         ("fixtures/plugin.py", "from tools.records import Record"),
         ("fixtures/plugin.py", "from tools import records"),
+        ("fixtures/allocator.py", "from tools.memory_stats import metric_of"),
         ("perf_tests/test_mxint8.py", "from fixtures.plugin import Measure"),
         ("conftest.py", "from tools.compare import judge_run"),
         ("conftest.py", "from fixtures.plugin import measure"),
