@@ -167,9 +167,9 @@ def startup(
         raise typer.BadParameter(f"--markdown and --json are both {json}, expected a file each")
     columns = read_columns(logs)
     page, broken = startup_page(columns), contradictory(columns)
-    files = {} if markdown is None else reports.documents(page, page.sentences, markdown)
-    if json is not None:
-        files[json] = document(columns)
+    files = {} if json is None else {json: document(columns)}
+    if markdown is not None:
+        files |= reports.documents(page, page.sentences, markdown)
     write_all_atomically(files, "report")
     if not files:
         show_page(console(page.tables), page)

@@ -21,8 +21,9 @@ MODEL = r"(?:Model loading|Loading model weights)"
 SHAPE = r"(?:general shape|dynamic shape|shape \S+|compile range \(.*?\))"
 
 # What stock vLLM does not print, but patched versions and drivers around it do: `<any prefix> Init Tokenizer took ..`.
+# (`Initializing model took` is stock by 0.32.)
 PATCHED = {
-    "model_init": "Initializing Model",
+    "model_init": "Initializing [Mm]odel",  # 0.32 prints it, with a small m
     "kv_cache_init": "Initializing KV Cache",
     "tokenizer_init": "Init Tokenizer",
     "actual_total_time": "initialize_engine",

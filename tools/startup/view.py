@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from tools.compare import Finding
+from tools.quantities import binary_size
 from tools.records import Metric, Record, Run
 from tools.report import Page
 from tools.startup.grid import BLANK, grid, identities, rounded, signed
@@ -17,13 +18,12 @@ COMMAND = "no start of an engine was measured: pytest perf_tests/test_startup.py
 FACTS = {
     "kv_block_count": "KV blocks",
     "kv_token_count": "KV tokens",
-    "weights_bytes": "weights, MiB",
-    "kv_cache_bytes": "KV cache, MiB",
-    "profiled_peak_bytes": "peak of profiling, MiB",
+    "weights_bytes": "weights",
+    "kv_cache_bytes": "KV cache",
+    "profiled_peak_bytes": "peak of profiling",
     "fresh_graph_count": "graphs compiled",
     "cached_graph_count": "graphs from cache",
 }
-BYTES_PER_MIB = 2**20
 
 
 def startup(run: Run, findings: Sequence[Finding]) -> Page:
@@ -86,7 +86,7 @@ def facts(records: Sequence[Record]) -> Table:
 def fact(name: str, metric: Metric | None) -> str:
     if metric is None:
         return BLANK
-    return f"{metric.value / BYTES_PER_MIB:.2f}" if name.endswith("_bytes") else f"{metric.value:,.0f}"
+    return binary_size(metric.value) if name.endswith("_bytes") else f"{metric.value:,.0f}"
 
 
 def failed(records: Sequence[Record]) -> list[Record]:

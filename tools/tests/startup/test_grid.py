@@ -200,9 +200,11 @@ def test_usage_errors_are_exit_2(tool, arguments):
 
 
 def test_files_that_cannot_be_written_are_exit_2(tool, tmp_path):
-    code, out, err = tool(LOGS / STUDIED, "--json", tmp_path)
-    assert (code, out) == (2, "")
-    assert "cannot be written" in err
+    for options in (["--json", tmp_path], ["--markdown", tmp_path], ["--json", tmp_path, "--markdown", tmp_path / "a"]):
+        code, out, err = tool(LOGS / STUDIED, *options)
+        assert (code, out) == (2, "")
+        assert "cannot be written" in err
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_control_characters_of_a_name_stay_plain(tool, tmp_path):

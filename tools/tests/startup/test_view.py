@@ -68,9 +68,9 @@ def test_facts_of_every_case():
     facts = {"kv_block_count": 2589, "kv_token_count": 41424, "weights_bytes": 3 * 2**20, "cached_graph_count": 25}
     page = shown(start(facts=facts, init_engine=1.0), start("startup/other", WARM, "oom", "no room for a block"))
     table = page.tables[-1]
-    assert table.columns == ("case", "status", "KV blocks", "KV tokens", "weights, MiB", "graphs from cache")
+    assert table.columns == ("case", "status", "KV blocks", "KV tokens", "weights", "graphs from cache")
     assert table.rows == (
-        ("startup/qwen2-4l-u30-cold", "ok", "2,589", "41,424", "3.00", "25"),
+        ("startup/qwen2-4l-u30-cold", "ok", "2,589", "41,424", "3.00 MiB", "25"),
         ("startup/other", "oom", "--", "--", "--", "--"),
     )
     assert page.sentences == ("startup/other: oom: no room for a block",)
