@@ -4,6 +4,7 @@ import dataclasses
 import datetime
 import gc
 import json
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -48,6 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--perf-imagenet", metavar="DIR", help="judges pretrained vision models: a folder a class")
     group.addoption("--perf-imdb", metavar="DIR", help="judges pretrained BERT: the folder aclImdb")
+    group.addoption("--perf-vllm-python", metavar="EXE", help="starts vLLM, too; or PERF_VLLM_PYTHON (ci/vllm.sh)")
+    group.addoption("--perf-vllm-model", metavar="DIR|ID", help="what vLLM starts with, instead of a model of ours")
     group.addoption("--perf-require-baseline", action="store_true", help="a case without baseline ends in exit code 3")
 
 
@@ -68,6 +71,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.benchmark_json = config.option.benchmark_json or Path(folder.name) / "pytest_benchmark.json"
     config.stash[SESSION] = PerfSession(device, config.getoption("--perf-profile"))
     ask_for_models(config)
+    ask_for_vllm(config)
 
 
 def ask_for_models(config: pytest.Config) -> None:
@@ -78,6 +82,22 @@ def ask_for_models(config: pytest.Config) -> None:
 
     try:
         config.stash[ASKED] = asked_models(*found)
+    except SuiteError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def ask_for_vllm(config: pytest.Config) -> None:
+    python, model = config.getoption("--perf-vllm-python"), config.getoption("--perf-vllm-model")
+    if python:
+        os.environ["PERF_VLLM_PYTHON"] = python
+    if not model:
+        return
+    if not os.environ.get("PERF_VLLM_PYTHON"):
+        raise pytest.UsageError("--perf-vllm-model is what vLLM starts with: name its --perf-vllm-python, too")
+    from fixtures.vllm_cases import folder_of
+
+    try:
+        folder_of(model)
     except SuiteError as error:
         raise pytest.UsageError(str(error)) from error
 

@@ -5,6 +5,7 @@ import pytest
 from fixtures.case import Case, Tolerance, arguments
 from fixtures.engines.workloads import embedded_workload
 from fixtures.plugin import Measure
+from fixtures.vllm_cases import vllm_cases
 
 FP32 = Tolerance(relative_error=1e-5)
 UTILIZATIONS = (0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
@@ -35,7 +36,7 @@ CASES = [
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize(*arguments(CASES))
+    metafunc.parametrize(*arguments([*CASES, *vllm_cases(metafunc.config.getoption("--perf-vllm-model"))]))
 
 
 def test_startup(case: Case, measure: Measure) -> None:

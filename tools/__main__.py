@@ -322,7 +322,7 @@ def suspect_cases(run_file: Path, baselines: Path, base: str) -> tuple[frozenset
 def left_open(finding: Finding, base: str, run_file: Path) -> str:
     """Why an A/B against `base` does not decide a suspect; "" where it does. What crept is no slower than yesterday."""
     if finding.case.startswith(BROUGHT):
-        return "its model came by an option, and no checkout holds it; measure again, or refresh with more processes"
+        return "it came by an option, and no checkout holds it; measure again, or refresh with more processes"
     if finding.metric not in TIMES and not finding.metric.endswith("_ratio"):
         return "an A/B does not measure it"
     if finding.anchor and not same_commit(finding.anchor, base):

@@ -29,7 +29,11 @@ UNITS = {
     "_calls": "calls; never judged",
 }
 
-BROUGHT = ("inference_", "compression_")  # paths of models that a user brings, and of pretrained weights
+BROUGHT = (
+    "inference_",
+    "compression_",
+    "startup_",
+)  # paths that only an option brings: models, pretrained, vLLM
 
 LARGEST = 2**64  # no count, size or rate comes near; beyond it, ratios of numbers would overflow
 
