@@ -1,8 +1,6 @@
 """Where the memory of training and evaluating a ViT goes, plain and with fake-quantized weights and inputs."""
 
-import pytest
-
-from fixtures.case import Case, Tolerance, arguments
+from fixtures.case import Case, Tolerance, parametrize
 from fixtures.plugin import Measure
 from fixtures.training.workloads import train_workload
 
@@ -35,9 +33,6 @@ CASES = [
 ]
 
 
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    metafunc.parametrize(*arguments(CASES))
-
-
+@parametrize(CASES)
 def test_training_memory(case: Case, measure: Measure) -> None:
     measure(case)

@@ -11,6 +11,7 @@ from tools.memory_diff import memory_stats_view
 from tools.quantities import binary_size
 from tools.records import Metric, Record, Run
 from tools.report import Page
+from tools.startup.phases import WHOLE, metric_of
 from tools.startup.view import startup
 from tools.tables import Table
 
@@ -51,7 +52,8 @@ def case_row(case: str, record: Record | None, findings: Sequence[Finding]) -> t
 
 
 def primary_time(metrics: Mapping[str, Metric]) -> str:
-    return "device_s" if "device_s" in metrics else "latency_s"
+    """Of a call on its device, of the start of a process, or of a call."""
+    return next((name for name in ("device_s", metric_of(WHOLE)) if name in metrics), "latency_s")
 
 
 def peak_memory(metrics: Mapping[str, Metric]) -> Metric | None:

@@ -56,6 +56,11 @@ COMPILES = frozenset({"dynamo_transform_time", "graph_compile_general_shape", "g
 DRAFT = ("Loading drafter model", "Loading draft model")  # a second model in one start, whose weights add up, too
 END = "init_engine"  # the last that the engine itself tells of a start
 
+
+class UnusableLog(UnusableFile):
+    """Not the log of one whole start. One line, as of any UnusableFile."""
+
+
 Pick = Callable[[Iterable[float]], float]
 
 
@@ -139,22 +144,22 @@ class Told(NamedTuple):
 
 
 def read_log(path: Path) -> StartupLog:
-    """Raises UnusableFile for a file that cannot be read, is no text or is not the log of one whole start."""
+    """Raises UnusableLog for a file that cannot be read, is no text or is not the log of one whole start."""
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise UnusableFile(
+        raise UnusableLog(
             f"{WHAT} {path}: cannot be read ({reason(error)}); give an existing, readable file"
         ) from error
     if not content.strip():
-        raise UnusableFile(f"{WHAT} {path}: found an empty file, {EXPECTED}; keep its output in a file and start anew")
+        raise UnusableLog(f"{WHAT} {path}: found an empty file, {EXPECTED}; keep its output in a file and start anew")
     if b"\0" in content:
-        raise UnusableFile(f"{WHAT} {path}: found bytes that are no UTF-8 text, {EXPECTED}; keep its output as text")
+        raise UnusableLog(f"{WHAT} {path}: found bytes that are no UTF-8 text, {EXPECTED}; keep its output as text")
     return parse_log(content.decode(errors="replace"), str(path))
 
 
 def parse_log(text: str, name: str) -> StartupLog:
-    """name: stands in messages. Raises UnusableFile for what is not the log of one whole start."""
+    """name: stands in messages. Raises UnusableLog for what is not the log of one whole start."""
     lines = COLOUR.sub("", text).splitlines()
     told = list(phase_lines(lines))
     check_whole(told, lines, name)
@@ -189,9 +194,9 @@ def is_rank(name: str) -> bool:
 
 def check_whole(told: list[Told], lines: list[str], name: str) -> None:
     if not told:
-        raise UnusableFile(f"{WHAT} {name}: found no line of a start{last_error(lines)}, {EXPECTED}; give such a log")
+        raise UnusableLog(f"{WHAT} {name}: found no line of a start{last_error(lines)}, {EXPECTED}; give such a log")
     if all(each.phase != END for each in told):
-        raise UnusableFile(
+        raise UnusableLog(
             f"{WHAT} {name}: ends after {told[-1].phase}; the start did not finish{last_error(lines)}; {EXPECTED} "
             "up to `init engine ... took`; start anew"
         )
@@ -210,13 +215,13 @@ def repeated_in(lines: Iterable[str]) -> frozenset[str]:
 
 
 def timings_by_process(told: Iterable[Told], repeated: frozenset[str], name: str) -> dict[str, Timings]:
-    """Raises UnusableFile where a process tells a phase a second time: two starts in one file."""
+    """Raises UnusableLog where a process tells a phase a second time: two starts in one file."""
     texts: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for process, phase, text in told:
         before = texts[process][phase]
         if before and phase not in repeated:
             where = f" in {process}" if process else ""
-            raise UnusableFile(
+            raise UnusableLog(
                 f"{WHAT} {name}: found {phase} twice{where} ({before[0]} s, then {text} s), {EXPECTED}; "
                 "give each start a file of its own"
             )

@@ -28,6 +28,7 @@ PUBLISHED = (
 FURTHER = ("imports", "warm_up", "first_token")
 
 PHASES = PUBLISHED + FURTHER
+WHOLE = "actual_total_time"  # what a user waits for
 
 
 def metric_of(phase: str) -> str:
