@@ -22,23 +22,13 @@ COMPARED = (ACTIVE, RESERVED, REQUESTS)
 # What an allocator makes of the requests depends on its version, so that these inform and never judge.
 SHARES = {"slack": (RESERVED, ACTIVE), "fragmentation": (SPLIT, RESERVED)}
 
-PEAK = ("allocator.active.all.peak_bytes", "peak_allocated_bytes")  # the first that a case has
-SUMMARY_COLUMNS = (
-    "mode",
-    "model",
-    "batch",
-    "peak QAT",
-    "peak plain",
-    "ratio",
-    "allocations a step QAT",
-    "allocations a step plain",
-    "allocations ratio",
-    "allocated a step QAT",
-    "allocated a step plain",
-    "allocated ratio",
-    "left after a step QAT",
-    "left after a step plain",
-)
+# What a step is summed up in -> the first of these metrics that a case has.
+SUMMED_UP = {
+    "peak": ("allocator.active.all.peak_bytes", "peak_allocated_bytes"),
+    "allocations a step": ("step_allocation_count",),
+    "allocated a step": ("step_allocated_bytes",),
+    "left after a step": ("step_end_bytes",),
+}
 
 
 # ---------------------------------------------------------------- two snapshots
@@ -136,7 +126,7 @@ Sides = Mapping[str, Record]  # method -> its case
 
 
 def memory_stats_view(run: Run, findings: Sequence[Finding]) -> Page:
-    """A row a step in the summary; below it the statistics of every step, QAT beside plain."""
+    """What each step comes to; below it all its statistics, QAT beside plain."""
     steps = sides_by_step(run)
     if not steps:
         return Page((), (NOTHING,))
@@ -168,23 +158,16 @@ def is_side(record: Record) -> bool:
 
 
 def summary(steps: Mapping[Step, Sides]) -> Table:
-    rows = tuple(summary_row(step, sides) for step, sides in steps.items())
-    return Table("training memory: QAT against plain", SUMMARY_COLUMNS, rows, frozenset({"mode", "model"}))
-
-
-def summary_row(step: Step, sides: Sides) -> tuple[str, ...]:
-    return (
-        step.mode,
-        step.model,
-        str(step.batch),
-        *with_ratio(sides, *PEAK),
-        *with_ratio(sides, "step_allocation_count"),
-        *with_ratio(sides, "step_allocated_bytes"),
-        *with_ratio(sides, "step_end_bytes")[:2],
+    rows = tuple(
+        (str(step), what, *with_ratio(sides, metrics))
+        for step, sides in steps.items()
+        for what, metrics in SUMMED_UP.items()
     )
+    columns = ("step", "figure", *LABELS.values(), " / ".join(LABELS.values()))
+    return Table("training memory: QAT against plain", columns, rows, frozenset({"step", "figure"}))
 
 
-def with_ratio(sides: Sides, *metrics: str) -> tuple[str, str, str]:
+def with_ratio(sides: Sides, metrics: Sequence[str]) -> tuple[str, str, str]:
     """QAT, plain, QAT / plain, of the first of the metrics that a side has."""
     above, below = (value_of(sides.get(method), metrics) for method in LABELS)
     qat, plain = (quantity_of(metrics[0], value) for value in (above, below))
