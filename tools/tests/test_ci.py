@@ -1,14 +1,11 @@
 """ci/perf.sh with a stand-in for Python: what it runs, against what, and which exit code it ends in."""
 
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
 from tools.tests.ab.repository import git
-
-ROOT = Path(__file__).resolve().parents[2]
+from tools.tests.scripts import with_scripts
 
 # Writes its arguments to calls.log; pytest leaves a run file; exit codes come from the environment.
 PYTHON = """#!/usr/bin/env bash
@@ -23,21 +20,8 @@ exit 0
 
 @pytest.fixture
 def folder(tmp_path):
-    place = tmp_path / "repository"
-    shutil.copytree(ROOT / "ci", place / "ci")
-    shutil.copy(ROOT / "pyproject.toml", place)
+    place = with_scripts(tmp_path / "repository", PYTHON)
     (place / ".gitignore").write_text(".venv/\nruns/\ncalls.log\n")
-    (place / ".venv" / "bin").mkdir(parents=True)
-    (place / ".venv" / "bin" / "python").write_text(PYTHON)
-    (place / ".venv" / "bin" / "python").chmod(0o755)
-    stamp = subprocess.run(
-        'cat pyproject.toml ci/constraints.txt | cksum; echo "${PYTHON:-python3}"',
-        shell=True,
-        cwd=place,
-        capture_output=True,
-        check=True,
-    )
-    (place / ".venv" / ".stamp").write_bytes(stamp.stdout)
     git(place, "init", "--quiet", "--initial-branch=main")
     commit(place, "first")
     return place

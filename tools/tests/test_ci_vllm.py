@@ -1,12 +1,10 @@
 """ci/vllm.sh with stand-ins for Python and nvidia-smi: what it installs, when it does so again, and what it says."""
 
-import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tools.tests.scripts import program, with_scripts
 
 # Writes its arguments to calls.log. `-m venv` copies it to be the environment's own; PIP_FAILS makes that one fail.
 PYTHON = """#!/usr/bin/env bash
@@ -23,21 +21,10 @@ exit 0
 
 @pytest.fixture
 def folder(tmp_path):
-    place = tmp_path / "repository"
-    shutil.copytree(ROOT / "ci", place / "ci")
-    shutil.copy(ROOT / "pyproject.toml", place)
+    place = with_scripts(tmp_path / "repository", PYTHON)
     program(place / "bin" / "python3", PYTHON)
     program(place / "bin" / "nvidia-smi", "#!/bin/sh\necho 'No devices were found'\n")
-    program(place / ".venv" / "bin" / "python", PYTHON)
-    stamp = "cat pyproject.toml ci/constraints.txt | cksum; echo python3"
-    (place / ".venv" / ".stamp").write_bytes(subprocess.run(stamp, shell=True, cwd=place, capture_output=True).stdout)
     return place
-
-
-def program(file, text):
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-    file.chmod(0o755)
 
 
 def vllm(folder, *arguments, **variables):
