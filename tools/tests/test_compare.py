@@ -591,6 +591,15 @@ def test_a_vanished_metric_that_is_only_recorded_is_not_missing():
     assert of_case(run(record(graph_count=1)), base) == [("graph_count", UNCHANGED), ("status", UNCHANGED)]
 
 
+def test_keys_of_the_allocator_that_are_new_or_gone_are_named_and_the_others_judged():
+    common, gone, new = (
+        f"allocator.{key}" for key in ("num_ooms_count", "active.all.peak_bytes", "requested.all.peak_bytes")
+    )
+    base = baseline({CASE: stored(**{common: 0, gone: 1 << 20})})
+    made = run(record(**{common: 1, new: 1 << 20}))
+    assert of_case(made, base)[:3] == [(common, REGRESSED), (gone, MISSING), (new, NEW)]
+
+
 def test_a_new_metric_is_new():
     base = baseline({CASE: stored(graph_count=1)})
     made = run(record(graph_count=1, peak_allocated_bytes=10))
