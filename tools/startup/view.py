@@ -78,9 +78,24 @@ def facts(records: Sequence[Record]) -> Table:
     """The columns that any case fills."""
     filled = {name: label for name, label in FACTS.items() if any(name in record.metrics for record in records)}
     rows = tuple(
-        (record.case, record.status, *(fact(name, record.metrics.get(name)) for name in filled)) for record in records
+        (
+            record.case,
+            record.status,
+            *(fact(name, record.metrics.get(name)) for name in filled),
+            concurrency(record),
+        )
+        for record in records
     )
-    return Table("facts of the starts", ("case", "status", *filled.values()), rows, frozenset({"case", "status"}))
+    columns = ("case", "status", *filled.values(), "concurrency")
+    return Table("facts of the starts", columns, rows, frozenset({"case", "status"}))
+
+
+def concurrency(record: Record) -> str:
+    """Requests of the greatest length whose keys and values fit at once."""
+    length, tokens = record.params.get("max_length"), record.metrics.get("kv_token_count")
+    if tokens is None or type(length) is not int or length < 1:
+        return BLANK
+    return f"{tokens.value / length:.2f}x"
 
 
 def fact(name: str, metric: Metric | None) -> str:

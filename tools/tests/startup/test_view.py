@@ -66,14 +66,21 @@ def test_a_phase_that_is_missing_leaves_no_residual():
 
 def test_facts_of_every_case():
     facts = {"kv_block_count": 2589, "kv_token_count": 41424, "weights_bytes": 3 * 2**20, "cached_graph_count": 25}
-    page = shown(start(facts=facts, init_engine=1.0), start("startup/other", WARM, "oom", "no room for a block"))
+    cold = {**COLD, "max_length": 8196}  # the figures of a published log
+    page = shown(start(params=cold, facts=facts, init_engine=1.0), start("startup/other", WARM, "oom", "no room"))
     table = page.tables[-1]
-    assert table.columns == ("case", "status", "KV blocks", "KV tokens", "weights", "graphs from cache")
+    assert table.columns == ("case", "status", "KV blocks", "KV tokens", "weights", "graphs from cache", "concurrency")
     assert table.rows == (
-        ("startup/qwen2-4l-u30-cold", "ok", "2,589", "41,424", "3.00 MiB", "25"),
-        ("startup/other", "oom", "--", "--", "--", "--"),
+        ("startup/qwen2-4l-u30-cold", "ok", "2,589", "41,424", "3.00 MiB", "25", "5.05x"),
+        ("startup/other", "oom", "--", "--", "--", "--", "--"),
     )
-    assert page.sentences == ("startup/other: oom: no room for a block",)
+    assert page.sentences == ("startup/other: oom: no room",)
+
+
+@pytest.mark.parametrize("length", [None, 0, "512", True])
+def test_without_a_greatest_length_there_is_no_concurrency(length):
+    page = shown(start(params={**COLD, "max_length": length}, facts={"kv_token_count": 16}, init_engine=1.0))
+    assert page.tables[-1].rows[0][-1] == "--"
 
 
 def test_a_case_that_is_not_ok_has_no_column():
