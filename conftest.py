@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from fixtures.allocator import HISTORY_FOLDER, history_file
 from fixtures.case import PROFILES
 from fixtures.device import choose_device, set_up_process
 from fixtures.errors import SuiteError, UnknownDevice
@@ -51,6 +52,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--perf-imdb", metavar="DIR", help="judges pretrained BERT: the folder aclImdb")
     group.addoption("--perf-vllm-python", metavar="EXE", help="starts vLLM, too; or PERF_VLLM_PYTHON (ci/vllm.sh)")
     group.addoption("--perf-vllm-model", metavar="DIR|ID", help="what vLLM starts with, instead of a model of ours")
+    group.addoption("--perf-memory-history", metavar="DIR", help="CUDA: keep every allocation, for torch's visualizer")
     group.addoption("--perf-require-baseline", action="store_true", help="a case without baseline ends in exit code 3")
 
 
@@ -72,6 +74,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SESSION] = PerfSession(device, config.getoption("--perf-profile"))
     ask_for_models(config)
     ask_for_vllm(config)
+    if config.getoption("--perf-memory-history"):
+        os.environ[HISTORY_FOLDER] = config.getoption("--perf-memory-history")
 
 
 def ask_for_models(config: pytest.Config) -> None:
@@ -162,9 +166,15 @@ def judge(request: pytest.FixtureRequest) -> Judge:
             for finding in findings
             if finding.verdict is Verdict.REGRESSED
         ]
-        return [*red, f"next: {next_command}"] if red else []
+        return [*red, *kept_history(record.case), f"next: {next_command}"] if red else []
 
     return sentences
+
+
+def kept_history(case: str) -> list[str]:
+    """Where the allocations of a case lie, if they were kept; its own name is the file's."""
+    file = history_file(case.partition("/")[2].replace("/", "-"))
+    return [f"allocations: {file}, for pytorch.org/memory_viz"] if file and file.exists() else []
 
 
 def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:

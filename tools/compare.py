@@ -354,13 +354,18 @@ def relative_change(value: Number, values: Sequence[Number]) -> float:
 
 
 def neighbours(baseline: Baseline, case: str, name: str) -> list[Sequence[Number]]:
-    """The stored values of the path's other metrics that are judged by the same rule as `name` of `case`."""
+    """The stored values of the path's other metrics that are judged by the same rule as `name` of `case`.
+
+    Not of what lies below its own floor, where nothing is ever judged: moments move by half and more.
+    """
     rule = policy_of(name).rule
     return [
         stored.values
         for other, found in baseline.cases.items()
         for metric, stored in found.metrics.items()
-        if (other, metric) != (case, name) and policy_of(metric).rule is rule and min(stored.values) > 0
+        if (other, metric) != (case, name)
+        and policy_of(metric).rule is rule
+        and min(stored.values) > policy_of(metric).floor
     ]
 
 

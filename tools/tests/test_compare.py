@@ -591,6 +591,15 @@ def test_a_vanished_metric_that_is_only_recorded_is_not_missing():
     assert of_case(run(record(graph_count=1)), base) == [("graph_count", UNCHANGED), ("status", UNCHANGED)]
 
 
+@pytest.mark.parametrize(("seconds", "hidden"), [(0.01, False), (10.0, True)])
+def test_moments_below_their_floor_do_not_widen_the_bounds_of_others(seconds, hidden):
+    """A phase of a hundredth of a second that doubles from process to process; of ten seconds it would be noise."""
+    jumping = {f"attention/equal/{n}": stored(build_s=(seconds, 2 * seconds, seconds / 2)) for n in range(4)}
+    base = baseline({CASE: stored(build_s=(10.0, 10.1, 9.9)), **jumping})
+    [found] = [each for each in judge_record(record(build_s=13.0), base, fingerprint()) if each.metric == "build_s"]
+    assert found.verdict is (INCONCLUSIVE if hidden else SUSPECT)
+
+
 def test_keys_of_the_allocator_that_are_new_or_gone_are_named_and_the_others_judged():
     common, gone, new = (
         f"allocator.{key}" for key in ("num_ooms_count", "active.all.peak_bytes", "requested.all.peak_bytes")
