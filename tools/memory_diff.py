@@ -1,5 +1,6 @@
 """Statistics of torch's allocator side by side: any two snapshots, and training with and without fake quantization."""
 
+import posixpath
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -52,7 +53,14 @@ def difference_table(title: str, a: Snapshot, b: Snapshot) -> Table:
         (key, quantity(key, a.stats.get(key)), quantity(key, b.stats.get(key)), quantity(key, less(key, a, b)))
         for key in sorted(a.stats.keys() | b.stats.keys())
     )
-    return Table(title, ("key", a.label, b.label, f"{a.label} - {b.label}"), rows, frozenset({"key"}))
+    left, right = without_common_path(a.label, b.label)
+    return Table(title, ("key", left, right, f"{left} - {right}"), rows, frozenset({"key"}))
+
+
+def without_common_path(a: str, b: str) -> tuple[str, str]:
+    """`mode/qat-b64` and `mode/plain-b64` as `qat-b64` and `plain-b64`: the title has them in full."""
+    path = f"{posixpath.commonpath([f'/{a}', f'/{b}'])}/".removeprefix("/")
+    return a.removeprefix(path), b.removeprefix(path)
 
 
 def less(key: str, a: Snapshot, b: Snapshot) -> int | None:

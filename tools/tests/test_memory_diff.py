@@ -159,6 +159,17 @@ def test_a_step_has_a_table_of_its_statistics_qat_beside_plain():
     assert page.sentences == tuple(f"train, vit-digits, batch 64: {sentence}" for sentence in told)
 
 
+def test_headings_leave_out_the_path_that_both_share():
+    page = difference(Snapshot("train/vit/qat-b8", SAMPLE), Snapshot("train/vit/plain-b8", LESS))
+    assert page.tables[0].columns == ("key", "qat-b8", "plain-b8", "qat-b8 - plain-b8")
+    assert page.tables[0].title == "memory_stats: train/vit/qat-b8 - train/vit/plain-b8"
+
+
+@pytest.mark.parametrize(("a", "b"), [("QAT", "plain"), ("one/x", "other/x"), ("qat", "qat-b8")])
+def test_headings_without_a_common_path_stay(a, b):
+    assert difference(Snapshot(a, SAMPLE), Snapshot(b, LESS)).tables[0].columns[1:3] == (a, b)
+
+
 def test_the_summary_is_in_order_of_mode_model_and_batch():
     page = view(side(mode="train"), side(batch=8, mode="train"), side(mode="eval"), side(model="bert"))
     steps = list(dict.fromkeys(row[0] for row in page.tables[0].rows))
