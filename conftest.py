@@ -23,7 +23,7 @@ from fixtures.session import PerfSession
 from tools import report as reports
 from tools import views
 from tools.__main__ import console, show
-from tools.baselines import Baseline, read_baselines
+from tools.baselines import Baseline, has_baseline, read_baselines
 from tools.compare import Verdict, exit_code, judge_record, judge_run
 from tools.files import UnusableFile, check_writable
 from tools.records import Record, Run
@@ -216,10 +216,10 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
     if run is None:
         return
     findings = judge_run(run, config.stash[BASELINES])
-    file, has_baseline = config.stash[RUN_FILE], bool(config.stash[BASELINES])
+    file, own = config.stash[RUN_FILE], has_baseline(config.stash[BASELINES], run.fingerprint.slug)
     terminalreporter.section("perf-ratchet")
     terminalreporter.write(rendered(views.cases(run, findings)))
-    for line in [*reports.explained(findings), *reports.summary(run, findings, file, has_baseline)]:
+    for line in [*reports.explained(findings), *reports.summary(run, findings, file, own)]:
         terminalreporter.write_line(printable(line))
     terminalreporter.write_line(config.stash.get(LOST, f"run file: {file}"))
 

@@ -28,7 +28,7 @@ from tools.ab.outcome import Outcome, sentences, table
 from tools.ab.rule import MARGINS, Rule
 from tools.ab.selection import BadExpression
 from tools.ab.workers import WorkerLost
-from tools.baselines import read_baselines
+from tools.baselines import has_baseline, read_baselines
 from tools.compare import Finding, Verdict, exit_code, judge_run
 from tools.files import UnusableFile, check_writable, exclusive, write_all_atomically, write_atomically
 from tools.gate.collect import collect
@@ -89,7 +89,7 @@ def show_page(view: Console, page: reports.Page) -> None:
 def judged_run(file: Path, baselines: Path) -> tuple[Run, list[Finding], bool]:
     run = read_run(file)
     stored = read_baselines(baselines, run.fingerprint.slug)
-    return run, judge_run(run, stored), bool(stored)
+    return run, judge_run(run, stored), has_baseline(stored, run.fingerprint.slug)
 
 
 @app.command()
@@ -101,12 +101,12 @@ def compare(
     require_baseline: Annotated[bool, typer.Option("--require-baseline", help="new also exits 3")] = False,
 ) -> None:
     """Judge a run against the stored baselines of its device."""
-    run, findings, has_baseline = judged_run(file, baselines)
+    run, findings, own = judged_run(file, baselines)
     code = exit_code(run, findings, strict=strict, require_baseline=require_baseline)
     if format is Format.JSON:
         print(reports.to_json(findings, code))
     else:
-        sentences = [*reports.explained(findings), *reports.summary(run, findings, file, has_baseline)]
+        sentences = [*reports.explained(findings), *reports.summary(run, findings, file, own)]
         if format is Format.MARKDOWN:
             print(reports.markdown([cases(run, findings)], sentences))
         else:
@@ -127,12 +127,12 @@ def report(
     """Show a run as the tables of one view. Never judges: the exit code is 0 when the run can be read."""
     if view not in VIEWS:
         raise typer.BadParameter(f"unknown view {view!r}, expected one of: {', '.join(VIEWS)}")
-    run, findings, has_baseline = judged_run(file, baselines)
+    run, findings, own = judged_run(file, baselines)
     page = VIEWS[view](run, findings)
     if markdown is None:
         show_page(console(page.tables), page)
     else:
-        sentences = [*page.sentences, *reports.summary(run, findings, file, has_baseline)]
+        sentences = [*page.sentences, *reports.summary(run, findings, file, own)]
         write_all_atomically(reports.documents(page, sentences, markdown), "report")
 
 

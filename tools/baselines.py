@@ -10,12 +10,12 @@ Format history:
 
 import dataclasses
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tools.files import UnusableFile, read_json, validate, write_all_atomically
-from tools.records import Fingerprint, Outcomes, Status, check_size, unit_suffix
+from tools.records import STATIC, Fingerprint, Outcomes, Status, check_size, unit_suffix
 
 SCHEMA_VERSION = 4
 
@@ -134,12 +134,30 @@ def read_baseline(file: Path, slug: str) -> Baseline:
 
 
 def read_baselines(root: Path, slug: str) -> dict[str, Baseline]:
-    """Path -> baseline, for the device `slug`; empty when the device has none. Raises UnusableFile."""
+    """Path -> baseline, for the device `slug` and the places that are the same for all devices. Raises UnusableFile.
+
+    Empty where there is none. A path has one place, so no two folders hold a file of one name.
+    """
     if not root.is_dir():
         raise UnusableFile(
             f"baselines {root}: no such folder, expected one folder a device; give the right --baselines"
         )
-    return {file.stem: read_baseline(file, slug) for file in sorted((root / slug).glob("*.json"))}
+    files = sorted([*(root / slug).glob("*.json"), *root.glob(f"{STATIC}*/*.json")])
+    refuse_twins(files)
+    return {file.stem: read_baseline(file, file.parent.name) for file in files}
+
+
+def refuse_twins(files: Sequence[Path]) -> None:
+    seen: dict[str, Path] = {}
+    for file in files:
+        other = seen.setdefault(file.stem, file)
+        if other != file:
+            raise UnusableFile(f"baseline {file}: {other} holds the same path, expected one place a path; delete one")
+
+
+def has_baseline(baselines: Mapping[str, Baseline], slug: str) -> bool:
+    """Whether the device `slug` has any of its own."""
+    return any(baseline.fingerprint.slug == slug for baseline in baselines.values())
 
 
 def write_baselines(root: Path, baselines: Sequence[Baseline]) -> list[Path]:

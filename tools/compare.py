@@ -86,7 +86,8 @@ def judge_run(run: Run, baselines: Mapping[str, Baseline]) -> list[Finding]:
 
 
 def judge_record(record: Record, baseline: Baseline | None, fingerprint: Fingerprint) -> list[Finding]:
-    """Status first; metrics only where both sides have numbers."""
+    """Status first; metrics only where both sides have numbers. `fingerprint` is the run's."""
+    fingerprint = record.place or fingerprint
     stored = baseline.cases.get(record.case) if baseline else None
     if record.status == "error":
         return [
@@ -177,7 +178,14 @@ def judge_metric(
     if opinion is None:
         others = neighbours(baseline, record.case, name) if policy.noisy else []
         opinion = judge_twice(metric, kept, others, policy_on(name, fingerprint.machine, len(kept.values)))
-    return measured(record.case, name, metric.value, kept.values, opinion)
+    return measured(record.case, name, metric.value, kept.values, located(opinion, metric))
+
+
+def located(opinion: Opinion, metric: Metric) -> Opinion:
+    """With the lines of the source, where something got worse and the lines are known."""
+    if opinion.verdict not in WORSE or not metric.where:
+        return opinion
+    return opinion._replace(reason=f"{opinion.reason} at {metric.where}")
 
 
 def undecided(record: Record, policy: Policy, differences: list[str]) -> Opinion | None:
@@ -202,6 +210,8 @@ def judge_twice(metric: Metric, kept: Stored, others: Sequence[Sequence[Number]]
 def judge_value(metric: Metric, kept: Stored | Anchor, others: Sequence[Sequence[Number]], policy: Policy) -> Opinion:
     if kept.outcomes is not None:
         return Opinion(*judge_paired(metric.outcomes, kept.outcomes))
+    if policy.rule is Rule.HINT:
+        return Opinion(*judge_hint(metric.value, statistics.median(kept.values), policy))
     if policy.rule is Rule.EXACT:
         return Opinion(*judge_exact(metric.value, statistics.median(kept.values), policy))
     if policy.rule is Rule.ERROR:
@@ -291,6 +301,13 @@ def judge_exact(value: Number, base: Number, policy: Policy) -> tuple[Verdict, s
     if abs(gain) <= max(policy.floor, policy.margin * abs(base)):
         return Verdict.UNCHANGED, "same" if value == base else "within the margin"
     return (Verdict.IMPROVED if gain > 0 else Verdict.REGRESSED), f"{plain(base)} -> {plain(value)}"
+
+
+def judge_hint(value: Number, base: Number, policy: Policy) -> tuple[Verdict, str]:
+    verdict, reason = judge_exact(value, base, policy)
+    if verdict is Verdict.REGRESSED:
+        return Verdict.SUSPECT, f"{reason}; what that costs, only a time can tell"
+    return verdict, reason
 
 
 def judge_error(metric: Metric, base: Number, policy: Policy) -> tuple[Verdict, str]:

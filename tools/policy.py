@@ -22,6 +22,7 @@ class Rule(StrEnum):
     ERROR = "error"  # accuracy: a factor, anchored on the stored error
     SPREAD = "spread"  # repeats with noise: judged by the spread between the processes of the baseline, on a known GPU
     SCREEN = "screen"  # the same, but it only makes a suspect, unless a known GPU was measured often enough
+    HINT = "hint"  # deterministic, but what it costs only a time can tell: worse is a suspect
     BOUND = "bound"  # proven, or not, to be within the case's own bound; no baseline is asked
     NONE = "none"  # recorded, never judged
 
@@ -82,11 +83,41 @@ STATUS_SCOPE = SOFTWARE_AND_DEVICE
 #   phases of a start     read from disk and compiled, once, as what `build_s` times
 #   kv_*_count            what is left for the cache of an engine: fewer blocks serve fewer requests; on a GPU the
 #                         driver and others take a little more today than yesterday (foreign_memory_bytes)
+#   floor_s               what the machine's measured ceilings allow, for the reader
+#   tuned.*               what an autotuner chose in this process
 #   *_overhead_fraction   a peak over another, minus one: less is better; half a point where 1 % of it is less
 ON_HOST = dataclasses.replace(POLICIES["_s"], on_host=True)
 MOMENT = dataclasses.replace(ON_HOST, floor=0.1)
 MORE_ROOM = dataclasses.replace(POLICIES["_count"], higher_is_better=True, margin=0.01)
 RESERVED = Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.10, floor=2 << 20)
+
+# Of machine code, the same in every compilation by one version of a compiler. Red is what never helps:
+#   spills, stack, local memory   registers that did not suffice, where they did
+#   *_width_bytes                 of a load or store of global memory: 16 bytes became fewer
+#   tensor_core_count             a product that went back to the other units
+#   occupancy_fraction            fewer warps to hide latency behind
+# More registers (given out by eights), shared memory, instructions or bytes may pay for themselves: a hint.
+# The counts by width, of shared memory and of barriers explain; compile_s has no machine to be compared on.
+WORSE_IF_MORE = Policy(Rule.EXACT, SOFTWARE_AND_DEVICE)
+WORSE_IF_LESS = Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, higher_is_better=True)
+TENTH = Policy(Rule.HINT, SOFTWARE_AND_DEVICE, margin=0.1)
+SHARED = Policy(Rule.HINT, SOFTWARE_AND_DEVICE, floor=1024)
+EXPLAINS = Policy(Rule.NONE, SOFTWARE_AND_DEVICE)
+WIDTHS = tuple(
+    f"{kind}_{bits}bit_count" for kind in ("global_load", "global_store") for bits in (256, 128, 64, 32, 16, 8)
+)
+COMPILED = {
+    **dict.fromkeys(("spill_store_bytes", "spill_load_bytes", "stack_bytes"), WORSE_IF_MORE),
+    **dict.fromkeys(("local_load_count", "local_store_count"), WORSE_IF_MORE),
+    **dict.fromkeys(("global_load_width_bytes", "global_store_width_bytes"), WORSE_IF_LESS),
+    **dict.fromkeys(("tensor_core_count", "occupancy_fraction"), WORSE_IF_LESS),
+    "register_count": Policy(Rule.HINT, SOFTWARE_AND_DEVICE, floor=7),
+    **dict.fromkeys(("shared_static_bytes", "shared_dynamic_bytes"), SHARED),
+    **dict.fromkeys(("instruction_count", "fp32_multiply_add_count", "ptx_bytes", "cubin_bytes"), TENTH),
+    **dict.fromkeys((*WIDTHS, "shared_load_count", "shared_store_count", "barrier_count"), EXPLAINS),
+    **dict.fromkeys(("bulk_load_count", "bulk_store_count"), EXPLAINS),
+    "compile_s": Policy(Rule.NONE, EVERYTHING),
+}
 SPECIAL = {
     "first_call_s": Policy(Rule.NONE, EVERYTHING),
     "process_memory_bytes": Policy(Rule.NONE, EVERYTHING),
@@ -97,6 +128,8 @@ SPECIAL = {
     "warm_compile_s": ON_HOST,
     "build_s": MOMENT,
     **{metric_of(phase): MOMENT for phase in PHASES},
+    **COMPILED,
+    "floor_s": Policy(Rule.NONE, EVERYTHING),
     "kv_block_count": MORE_ROOM,
     "kv_token_count": MORE_ROOM,
 }
@@ -115,6 +148,7 @@ ENDINGS = {
 #   requested   what was asked of them: to the byte the same, too
 #   reserved    in steps of segments, as peak_reserved_bytes
 ALLOCATOR = "allocator."
+TUNED = "tuned."
 ALLOCATED = {
     "num_ooms_count": POLICIES["_count"],
     "num_alloc_retries_count": POLICIES["_count"],
@@ -134,6 +168,8 @@ def policy_of(metric: str) -> Policy:
     Raises BadRecord for a name without a unit.
     """
     suffix = unit_suffix(metric)
+    if metric.startswith(TUNED):
+        return EXPLAINS
     if metric.startswith(ALLOCATOR):
         return ALLOCATED.get(metric.removeprefix(ALLOCATOR), Policy(Rule.NONE, SOFTWARE_AND_DEVICE))
     ending = next((policy for ending, policy in ENDINGS.items() if metric.endswith(ending)), POLICIES[suffix])

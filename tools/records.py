@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Literal
 #   1  first form
 #   2  a record may name the software that only its case needs; a file of version 1 is one of version 2 without any
 #   3  a metric may hold the outcomes that it is the mean of; a file of version 2 is one of version 3 without any
-SCHEMA_VERSION = 3
+#   4  a record may have a place of its own, a metric one in a source; a file of version 3 is one of version 4 without
+SCHEMA_VERSION = 4
 
 Status = Literal["ok", "oom", "unsupported", "error"]
 
@@ -34,6 +35,9 @@ BROUGHT = (
     "compression_",
     "startup_",
 )  # paths that only an option brings: models, pretrained, vLLM
+
+# The slugs of places that are no machine begin so: their numbers, and so their baselines, hold on all of them.
+STATIC = "static-"
 
 LARGEST = 2**64  # no count, size or rate comes near; beyond it, ratios of numbers would overflow
 
@@ -92,6 +96,7 @@ class Metric:
     samples   the raw rounds of a timing, in the order they were taken, or the course of a search; empty for others
     limit     the case's own bound (accuracy tolerance), which scales what counts as a change
     outcomes  of the examples that `value` is the mean of, where it is one
+    where     the lines of a source that it comes from, where they are known: `dequantize.py:40-43, 51`
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
@@ -100,37 +105,10 @@ class Metric:
     samples: tuple[float, ...] = ()
     limit: float | None = None
     outcomes: Outcomes | None = None
+    where: str = ""
 
     def __post_init__(self) -> None:
         check_size(self.value)
-
-
-@dataclass(frozen=True)
-class Record:
-    """Everything one case yielded. Without status `ok` it has no metrics: a wrong result's numbers are never kept.
-
-    software  package -> version, of those that this case needs and others do not; "" for one that is not installed
-    """
-
-    __pydantic_config__: ClassVar = {"extra": "forbid"}
-
-    case: str
-    definition: str
-    status: Status
-    reason: str = ""
-    params: dict[str, Any] = field(default_factory=dict)
-    metrics: dict[str, Metric] = field(default_factory=dict)
-    software: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if self.status != "ok" and self.metrics:
-            raise BadRecord(f"{self.case!r}: status {self.status} carries metrics, expected none")
-        for name in self.metrics:
-            unit_suffix(name)
-
-    @property
-    def path(self) -> str:
-        return self.case.partition("/")[0]
 
 
 @dataclass(frozen=True)
@@ -171,6 +149,36 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
+class Record:
+    """Everything one case yielded. Without status `ok` it has no metrics: a wrong result's numbers are never kept.
+
+    software  package -> version, of those that this case needs and others do not; "" for one that is not installed
+    place     where its numbers come from, if that is not where the run was made: code for a GPU that was not there
+    """
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    case: str
+    definition: str
+    status: Status
+    reason: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    software: dict[str, str] = field(default_factory=dict)
+    place: Fingerprint | None = None
+
+    def __post_init__(self) -> None:
+        if self.status != "ok" and self.metrics:
+            raise BadRecord(f"{self.case!r}: status {self.status} carries metrics, expected none")
+        for name in self.metrics:
+            unit_suffix(name)
+
+    @property
+    def path(self) -> str:
+        return self.case.partition("/")[0]
+
+
+@dataclass(frozen=True)
 class Selection:
     """Which cases an invocation knew and which it was asked to measure.
 
@@ -199,11 +207,11 @@ class Effort:
     wall_s: float
     phases_s: dict[str, float]
 
-    USEFUL = ("time", "warm", "probe")
+    USEFUL = ("time", "warm", "probe", "inspect")
 
     @property
     def measured_share(self) -> float:
-        """Share of the wall time spent in timed rounds, warm-up and probes (compile times, memory before backward)."""
+        """Share of the wall time spent in timed rounds, warm-up, probes (compile times) and inspections."""
         return sum(self.phases_s.get(phase, 0.0) for phase in self.USEFUL) / self.wall_s if self.wall_s else 0.0
 
 

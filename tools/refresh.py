@@ -60,7 +60,7 @@ def refresh(
     Raises Refused (mixed devices, error records, worse without a reason, not passing against itself) and UnusableFile.
     """
     fingerprint = common_fingerprint(runs)
-    with exclusive(root / fingerprint.slug, "baselines"):
+    with exclusive(root, "baselines"):
         old = read_baselines(root, fingerprint.slug)
         chosen = chosen_records(runs, keep)
         paths = sorted({case.partition("/")[0] for case in chosen})
@@ -77,7 +77,7 @@ def refresh(
             refuse_failing_itself(runs, chosen, baseline)
         written = write_baselines(root, new)
         for path in gone:
-            baseline_file(root, fingerprint.slug, path).unlink()
+            baseline_file(root, old[path].fingerprint.slug, path).unlink()
         return Refreshed(tuple(written), tuple(changes))
 
 
@@ -186,17 +186,26 @@ def fresh(
     path: str, chosen: dict[str, list[Record]], runs: Sequence[Run], reason: str, now: datetime.datetime
 ) -> Baseline:
     """What these runs measured, with nothing of what was stored before."""
-    cases = {case: stored_case(records) for case, records in chosen.items() if case.partition("/")[0] == path}
+    records = {case: found for case, found in chosen.items() if case.partition("/")[0] == path}
+    cases = {case: stored_case(found) for case, found in records.items()}
     return Baseline(
         SCHEMA_VERSION,
         path,
-        bare(common_fingerprint(runs)),
+        bare(place_of(path, records) or common_fingerprint(runs)),
         commits(runs),
         now.isoformat(timespec="seconds"),
         reason,
         len(runs),
         cases,
     )
+
+
+def place_of(path: str, chosen: Mapping[str, Sequence[Record]]) -> Fingerprint | None:
+    """The place of a path's records, if it is not where the runs were made."""
+    places = [record.place for records in chosen.values() for record in records]
+    if any(place != places[0] for place in places):
+        raise Refused(f"{path}: its records come from several places, expected one a path; rename the cases")
+    return places[0]
 
 
 def bare(fingerprint: Fingerprint) -> Fingerprint:
