@@ -39,6 +39,7 @@ from tools.gate.report import markdown as gate_markdown
 from tools.gate.report import sentences as gate_sentences
 from tools.gate.report import tables as gate_tables
 from tools.gate.trials import read_trials
+from tools.kernels import side_by_side
 from tools.memory_diff import contradictions, difference, told_apart
 from tools.records import BROUGHT, BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
@@ -176,6 +177,20 @@ def startup(
     for sentence in broken if files else ():
         tell(sentence)
     raise typer.Exit(3 if broken else 0)
+
+
+@app.command()
+def kernels(
+    a: RunFile,
+    b: RunFile,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="write Markdown here, not the terminal")] = None,
+) -> None:
+    """Hold what two runs compiled side by side, kernel by kernel, also of two compilers. Never judges."""
+    page = side_by_side(read_run(a), read_run(b))
+    if markdown is None:
+        show_page(console(page.tables), page)
+    else:
+        write_all_atomically(reports.documents(page, page.sentences, markdown), "report")
 
 
 @app.command("refresh")

@@ -1,5 +1,6 @@
 """Several runs of fresh processes become one baseline. The only writer of baselines/."""
 
+import contextlib
 import dataclasses
 import datetime
 import math
@@ -60,9 +61,11 @@ def refresh(
     Raises Refused (mixed devices, error records, worse without a reason, not passing against itself) and UnusableFile.
     """
     fingerprint = common_fingerprint(runs)
-    with exclusive(root, "baselines"):
+    chosen = chosen_records(runs, keep)
+    with contextlib.ExitStack() as held:
+        for slug in slugs(fingerprint, chosen):
+            held.enter_context(exclusive(root / slug, "baselines"))
         old = read_baselines(root, fingerprint.slug)
-        chosen = chosen_records(runs, keep)
         paths = sorted({case.partition("/")[0] for case in chosen})
         gone = vanished_paths(runs, old)
         changes = differences(runs, chosen, {path: old[path] for path in old if path in paths or path in gone})
@@ -79,6 +82,11 @@ def refresh(
         for path in gone:
             baseline_file(root, old[path].fingerprint.slug, path).unlink()
         return Refreshed(tuple(written), tuple(changes))
+
+
+def slugs(fingerprint: Fingerprint, chosen: Mapping[str, Sequence[Record]]) -> list[str]:
+    """The folders that may be written to, in an order in which no two refreshes wait for each other."""
+    return sorted({(record.place or fingerprint).slug for records in chosen.values() for record in records})
 
 
 def accepted(changes: Sequence[Finding], reason: str) -> frozenset[tuple[str, str]]:

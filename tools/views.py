@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tools.compare import SEVERITY, Finding, Verdict, worst
 from tools.compression import compression
+from tools.kernels import kernels_view
 from tools.matrix import inference
 from tools.memory_diff import memory_stats_view
 from tools.quantities import binary_size
@@ -271,4 +272,5 @@ VIEWS: Mapping[str, View] = {
     "compression": compression,
     "startup": startup,
     "memory-stats": memory_stats_view,
+    "kernels": kernels_view,
 }

@@ -4,7 +4,15 @@ import random
 
 import pytest
 
-from tools.baselines import SCHEMA_VERSION, Origin, read_baseline, read_baselines, to_text, write_baselines
+from tools.baselines import (
+    SCHEMA_VERSION,
+    Origin,
+    has_baseline,
+    read_baseline,
+    read_baselines,
+    to_text,
+    write_baselines,
+)
 from tools.compare import exit_code, judge_run
 from tools.files import UnusableFile
 from tools.report import to_json
@@ -181,6 +189,26 @@ def test_a_file_put_under_another_name_or_device_is_refused(tmp_path, file):
     renamed.rename(other)
     with pytest.raises(UnusableFile, match=f"of device '{SLUG}', expected 'attention' of 'cpu-other'"):
         read_baselines(tmp_path, "cpu-other")
+
+
+def place_that_is_no_machine(name):
+    return fingerprint(f"static-{name}", {"protocol": "1"}, {"target": name}, {}, {})
+
+
+def test_baselines_of_places_that_are_no_machine_are_read_for_every_device(tmp_path):
+    kernels = baseline({"kernels_sm90/copy/a": stored()}, "kernels_sm90", place_that_is_no_machine("sm90"))
+    write_baselines(tmp_path, [full_baseline(), kernels])
+    assert read_baselines(tmp_path, "cpu-of-somebody-else") == {"kernels_sm90": kernels}
+    assert read_baselines(tmp_path, SLUG).keys() == {"attention", "kernels_sm90"}
+    assert has_baseline(read_baselines(tmp_path, SLUG), SLUG)
+    assert not has_baseline(read_baselines(tmp_path, "cpu-of-somebody-else"), "cpu-of-somebody-else")
+
+
+def test_a_path_in_two_places_is_refused(tmp_path):
+    elsewhere = [baseline({}, "attention", place_that_is_no_machine("sm90"))]
+    write_baselines(tmp_path, [full_baseline(), *elsewhere])
+    with pytest.raises(UnusableFile, match="holds the same path, expected one place a path"):
+        read_baselines(tmp_path, SLUG)
 
 
 def test_a_folder_named_like_a_baseline_is_refused(tmp_path, file):

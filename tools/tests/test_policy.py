@@ -40,6 +40,14 @@ def test_every_unit_has_a_policy():
         ("peak_overhead_fraction", Rule.EXACT, SOFTWARE_AND_DEVICE, False),
         ("kv_block_count", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
         ("kv_token_count", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
+        ("spill_store_bytes", Rule.EXACT, SOFTWARE_AND_DEVICE, False),
+        ("tensor_core_count", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
+        ("global_load_width_bytes", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
+        ("occupancy_fraction", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
+        ("register_count", Rule.HINT, SOFTWARE_AND_DEVICE, False),
+        ("global_load_128bit_count", Rule.NONE, SOFTWARE_AND_DEVICE, False),
+        ("tuned.block_m_count", Rule.NONE, SOFTWARE_AND_DEVICE, False),
+        ("floor_s", Rule.NONE, EVERYTHING, False),
     ],
 )
 def test_what_a_unit_depends_on_and_how_it_is_judged(metric, rule, scope, higher_is_better):
@@ -51,6 +59,10 @@ def test_what_a_unit_depends_on_and_how_it_is_judged(metric, rule, scope, higher
 def test_named_exceptions_are_recorded_and_never_judged(metric):
     assert policy_of(metric).rule is Rule.NONE
     assert policy_of(f"other_{metric}").rule is not Rule.NONE
+
+
+def test_a_single_spilled_byte_counts():
+    assert (policy_of("spill_load_bytes").margin, policy_of("spill_load_bytes").floor) == (0, 0)
 
 
 def test_the_noise_of_a_format_repeats_and_that_of_a_computation_does_not():
