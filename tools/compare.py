@@ -37,6 +37,9 @@ WORSE = (Verdict.REGRESSED, Verdict.SUSPECT)
 RED_FAMILY_ALPHA = 0.005
 SCREEN_ALPHA = 0.025
 
+# What is gone has no lines in a source; what does its work now has.
+WORK_WENT_TO = {"tensor_core_count": "fp32_multiply_add_count"}
+
 # Times taken while others used more of the machine than this decide nothing. A busy second core of two (50 %) moved
 # speed-ups by up to 29 % and times by up to 3 x between runs of the same code; an idle one shows 0.4 % (median of 63).
 LARGEST_DISTURBANCE = 0.05
@@ -178,14 +181,17 @@ def judge_metric(
     if opinion is None:
         others = neighbours(baseline, record.case, name) if policy.noisy else []
         opinion = judge_twice(metric, kept, others, policy_on(name, fingerprint.machine, len(kept.values)))
-    return measured(record.case, name, metric.value, kept.values, located(opinion, metric))
+    return measured(record.case, name, metric.value, kept.values, located(opinion, lines_of(record, name)))
 
 
-def located(opinion: Opinion, metric: Metric) -> Opinion:
+def located(opinion: Opinion, where: str) -> Opinion:
     """With the lines of the source, where something got worse and the lines are known."""
-    if opinion.verdict not in WORSE or not metric.where:
-        return opinion
-    return opinion._replace(reason=f"{opinion.reason} at {metric.where}")
+    return opinion._replace(reason=f"{opinion.reason} at {where}") if opinion.verdict in WORSE and where else opinion
+
+
+def lines_of(record: Record, name: str) -> str:
+    successor = record.metrics.get(WORK_WENT_TO.get(name, ""))
+    return record.metrics[name].where or (successor.where if successor else "")
 
 
 def undecided(record: Record, policy: Policy, differences: list[str]) -> Opinion | None:
@@ -306,7 +312,7 @@ def judge_exact(value: Number, base: Number, policy: Policy) -> tuple[Verdict, s
 def judge_hint(value: Number, base: Number, policy: Policy) -> tuple[Verdict, str]:
     verdict, reason = judge_exact(value, base, policy)
     if verdict is Verdict.REGRESSED:
-        return Verdict.SUSPECT, f"{reason}; what that costs, only a time can tell"
+        return Verdict.SUSPECT, f"{reason} (only a hint)"
     return verdict, reason
 
 

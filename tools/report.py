@@ -13,6 +13,7 @@ from pathlib import Path
 from tools.compare import Finding, Verdict
 from tools.files import UnusableFile, unwritable
 from tools.plots import Plot, file_names, svg
+from tools.policy import Rule, policy_of
 from tools.records import Run
 from tools.tables import Table, escape_markdown, to_markdown
 
@@ -60,9 +61,13 @@ def next_steps(run: Run, findings: Sequence[Finding], run_file: Path | None, has
         steps.append(f"new or improved: store it with  python -m tools refresh {name}")
     if verdicts & {Verdict.INCOMPARABLE, Verdict.MISSING}:
         steps.append('if that is meant: bash ci/refresh.sh --runs 3 --reason "..."')
-    if verdicts & {Verdict.SUSPECT}:
+    suspects = {policy_of(f.metric).rule for f in findings if f.verdict is Verdict.SUSPECT}
+    if suspects - {Rule.HINT}:
         ab = f"python -m tools ab --base REV --suspects {name}"
         steps.append(f"suspects are times that a stored number cannot decide; side by side they can:  {ab}")
+    if Rule.HINT in suspects:
+        view = f"python -m tools report {name} --view kernels"
+        steps.append(f"hints may pay for themselves, which only a time on a GPU can tell; all numbers:  {view}")
     return steps
 
 

@@ -58,6 +58,12 @@ def test_suspects_name_what_decides_them():
     assert "python -m tools ab --base REV --suspects" in steps(Verdict.SUSPECT)
 
 
+def test_hints_lead_to_the_kernels_and_to_no_ab():
+    hints = [Finding(CASE, "register_count", Verdict.SUSPECT, "because")]
+    [told] = report.next_steps(run(record()), hints, RUN, True)
+    assert told.endswith(f"python -m tools report {RUN} --view kernels")
+
+
 def test_a_device_without_baseline_says_how_to_make_one():
     told = steps(Verdict.NEW, has_baseline=False)
     assert f"{SLUG} has no baseline: make one with" in told
