@@ -21,7 +21,7 @@ WHY_WIDTH = 70  # the whole sentence stands under the table
 Size = tuple[int, int, str]  # d_model, seq_len, method: the order of the published rows
 View = Callable[[Run, Sequence[Finding]], Page]
 
-CASE_COLUMNS = ("verdict", "case", "latency", "change", "speed-up", "peak memory", "accuracy", "why")
+CASE_COLUMNS = ("verdict", "case", "latency", "change", "of roofline", "speed-up", "peak memory", "accuracy", "why")
 
 
 def cases(run: Run, findings: Sequence[Finding]) -> Table:
@@ -45,6 +45,7 @@ def case_row(case: str, record: Record | None, findings: Sequence[Finding]) -> t
         case,
         seconds(metrics.get(primary_time(metrics))),
         change(time),
+        floor_share(metrics),
         best_speedup(metrics),
         size(peak_memory(metrics)),
         accuracy(metrics),
@@ -55,6 +56,11 @@ def case_row(case: str, record: Record | None, findings: Sequence[Finding]) -> t
 def primary_time(metrics: Mapping[str, Metric]) -> str:
     """Of a call on its device, of the start of a process, or of a call."""
     return next((name for name in ("device_s", metric_of(WHOLE)) if name in metrics), "latency_s")
+
+
+def floor_share(metrics: Mapping[str, Metric]) -> str:
+    """How much of the time the machine's ceilings explain: `83%` of it would be needed in any case."""
+    return f"{metrics['floor_share'].value:.0%}" if "floor_share" in metrics else BLANK
 
 
 def peak_memory(metrics: Mapping[str, Metric]) -> Metric | None:
@@ -252,9 +258,11 @@ VIEWS: Mapping[str, View] = {
         {
             "latency_s": "latency",
             "moved_bytes_per_s": "rate",
+            "floor_share": "of roofline",
             "speedup_over_eager_ratio": "over eager",
             "speedup_over_copy_ratio": "of copy",
-            "speedup_over_linear_ratio": "over fp32 linear",
+            "speedup_over_dequantized_ratio": "over dequantized",
+            "speedup_over_linear_ratio": "over linear",
             "saved_fraction": "memory saved",
             "theoretical_saved_fraction": "in theory",
         },

@@ -260,3 +260,8 @@ def test_only_compression_is_drawn(view):
 
 def test_every_verdict_has_a_colour():
     assert STYLES.keys() == {str(verdict) for verdict in Verdict}
+
+
+def test_the_share_of_the_roofline_stands_with_the_time():
+    found = cases(run(record(latency_s=0.01, floor_s=0.0083, floor_share=0.83), record(OTHER, latency_s=0.01)))
+    assert {case: row["of roofline"] for case, row in found.items()} == {CASE: "83%", OTHER: "–"}
