@@ -99,7 +99,16 @@ def moved(before: str, now: str) -> str:
 
 
 def failures(records: Mapping[str, Record]) -> tuple[str, ...]:
-    return tuple(f"{name}: {each.status}: {each.reason}" for name, each in records.items() if each.status != "ok")
+    """Why some have no numbers: a reason that several share is told once."""
+    shared: dict[str, list[str]] = {}
+    for name, each in records.items():
+        if each.status != "ok":
+            shared.setdefault(f"{each.status}: {each.reason}", []).append(name)
+    return tuple(f"{first(names)}: {reason}" for reason, names in shared.items())
+
+
+def first(names: Sequence[str]) -> str:
+    return names[0] + (f" and {len(names) - 1} more" if len(names) > 1 else "")
 
 
 def compilers(left: Mapping[str, Record], right: Mapping[str, Record]) -> tuple[str, ...]:

@@ -82,6 +82,11 @@ def test_the_worst_comes_first_and_what_failed_says_why():
     assert page.sentences == ("kernels_sm90/later/bf16: unsupported: no such target",)
 
 
+def test_a_reason_that_several_share_is_told_once():
+    lost = [kernel(case, status="unsupported", reason="no Triton") for case in (COPY, DOT)]
+    assert kernels_view(run(*lost), []).sentences == (f"{COPY} and 1 more: unsupported: no Triton",)
+
+
 def test_two_runs_side_by_side_name_the_compilers_and_what_only_one_has():
     old = run(kernel(triton="3.6.0", register_count=64), kernel(DOT))
     new = run(kernel(compile_s=0.5), kernel("kernels_sm90/new/bf16"))
