@@ -83,6 +83,8 @@ STATUS_SCOPE = SOFTWARE_AND_DEVICE
 #   phases of a start     read from disk and compiled, once, as what `build_s` times
 #   kv_*_count            what is left for the cache of an engine: fewer blocks serve fewer requests; on a GPU the
 #                         driver and others take a little more today than yesterday (foreign_memory_bytes)
+#   fused_node_count      of a graph that a runtime has optimized; layers in half precision are no loss by themselves:
+#                         one that fell back is one more in fp32
 #   floor_s               what the machine's measured ceilings allow, for the reader
 #   tuned.*               what an autotuner chose in this process
 #   *_overhead_fraction   a peak over another, minus one: less is better; half a point where 1 % of it is less
@@ -130,6 +132,8 @@ SPECIAL = {
     **{metric_of(phase): MOMENT for phase in PHASES},
     **COMPILED,
     "floor_s": Policy(Rule.NONE, EVERYTHING),
+    "fused_node_count": WORSE_IF_LESS,
+    **dict.fromkeys(("fp16_layer_count", "int8_layer_count"), EXPLAINS),
     "kv_block_count": MORE_ROOM,
     "kv_token_count": MORE_ROOM,
 }

@@ -44,6 +44,8 @@ def test_every_unit_has_a_policy():
         ("tensor_core_count", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
         ("global_load_width_bytes", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
         ("occupancy_fraction", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
+        ("fused_node_count", Rule.EXACT, SOFTWARE_AND_DEVICE, True),
+        ("fp16_layer_count", Rule.NONE, SOFTWARE_AND_DEVICE, False),
         ("register_count", Rule.HINT, SOFTWARE_AND_DEVICE, False),
         ("global_load_128bit_count", Rule.NONE, SOFTWARE_AND_DEVICE, False),
         ("tuned.block_m_count", Rule.NONE, SOFTWARE_AND_DEVICE, False),
