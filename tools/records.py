@@ -30,11 +30,8 @@ UNITS = {
     "_calls": "calls; never judged",
 }
 
-BROUGHT = (
-    "inference_",
-    "compression_",
-    "startup_",
-)  # paths that only an option brings: models, pretrained, vLLM
+# Paths that are there only where something brings them: an option (models, pretrained, vLLM), or nvcc on this machine.
+BROUGHT = ("inference_", "compression_", "startup_", "kernels_nvcc_")
 
 # The slugs of places that are no machine begin so: their numbers, and so their baselines, hold on all of them.
 STATIC = "static-"
