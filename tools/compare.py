@@ -38,7 +38,11 @@ RED_FAMILY_ALPHA = 0.005
 SCREEN_ALPHA = 0.025
 
 # What is gone has no lines in a source; what does its work now has.
-WORK_WENT_TO = {"tensor_core_count": "fp32_multiply_add_count"}
+WORK_WENT_TO = {
+    "tensor_core_count": "fp32_multiply_add_count",
+    "global_load_wide_fraction": "global_load_width_bytes",
+    "global_store_wide_fraction": "global_store_width_bytes",
+}
 
 # Times taken while others used more of the machine than this decide nothing. A busy second core of two (50 %) moved
 # speed-ups by up to 29 % and times by up to 3 x between runs of the same code; an idle one shows 0.4 % (median of 63).

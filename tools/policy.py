@@ -95,13 +95,15 @@ RESERVED = Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.10, floor=2 << 20)
 
 # Of machine code, the same in every compilation by one version of a compiler. Red is what never helps:
 #   spills, stack, local memory   registers that did not suffice, where they did
-#   *_width_bytes                 of a load or store of global memory: 16 bytes became fewer
+#   *_wide_fraction               of the bytes of global memory that are asked for 16 at a time
 #   tensor_core_count             a product that went back to the other units
 #   occupancy_fraction            fewer warps to hide latency behind
-# More registers (given out by eights), shared memory or instructions may pay for themselves: a hint.
+# More registers (given out by eights), shared memory, instructions, narrow accesses may pay for themselves: a hint.
 # Bytes, the counts by width, of shared memory and of barriers explain; compile_s has no machine to be compared on.
 WORSE_IF_MORE = Policy(Rule.EXACT, SOFTWARE_AND_DEVICE)
 WORSE_IF_LESS = Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, higher_is_better=True, margin=0.001)  # stored at four digits
+MOSTLY_KEPT = Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, higher_is_better=True, margin=0.1)  # a scale more is no loss
+NARROWER = Policy(Rule.HINT, SOFTWARE_AND_DEVICE, higher_is_better=True, margin=0.1)
 TENTH = Policy(Rule.HINT, SOFTWARE_AND_DEVICE, margin=0.1)
 SHARED = Policy(Rule.HINT, SOFTWARE_AND_DEVICE, floor=1024)
 EXPLAINS = Policy(Rule.NONE, SOFTWARE_AND_DEVICE)
@@ -111,7 +113,8 @@ WIDTHS = tuple(
 COMPILED = {
     **dict.fromkeys(("spill_store_bytes", "spill_load_bytes", "stack_bytes"), WORSE_IF_MORE),
     **dict.fromkeys(("local_load_count", "local_store_count"), WORSE_IF_MORE),
-    **dict.fromkeys(("global_load_width_bytes", "global_store_width_bytes"), WORSE_IF_LESS),
+    **dict.fromkeys(("global_load_wide_fraction", "global_store_wide_fraction"), MOSTLY_KEPT),
+    **dict.fromkeys(("global_load_width_bytes", "global_store_width_bytes"), NARROWER),
     **dict.fromkeys(("tensor_core_count", "occupancy_fraction"), WORSE_IF_LESS),
     "register_count": Policy(Rule.HINT, SOFTWARE_AND_DEVICE, floor=7),
     **dict.fromkeys(("shared_static_bytes", "shared_dynamic_bytes"), SHARED),
