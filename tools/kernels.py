@@ -118,14 +118,10 @@ def compilers(left: Mapping[str, Record], right: Mapping[str, Record]) -> tuple[
         for name in left.keys() & right.keys()
         for text in software_differences(right[name].software, left[name].software)
     }
-    alone = [f"{name}: only in the {which} run" for name, which in only_in(left, right)]
+    sides = {"first": sorted(left.keys() - right.keys()), "second": sorted(right.keys() - left.keys())}
+    alone = [f"only in the {which} run: {first(names)}" for which, names in sides.items() if names]
     reasons = [text for records in (left, right) for text in failures(records)]
     return (*sorted(differ), *alone, *dict.fromkeys(reasons))
-
-
-def only_in(left: Mapping[str, Record], right: Mapping[str, Record]) -> list[tuple[str, str]]:
-    first = [(name, "first") for name in sorted(left.keys() - right.keys())]
-    return [*first, *((name, "second") for name in sorted(right.keys() - left.keys()))]
 
 
 def count(*metrics: str) -> Callable[[Values], str]:

@@ -72,8 +72,25 @@ def next_steps(run: Run, findings: Sequence[Finding], run_file: Path | None, has
 
 
 def explained(findings: Sequence[Finding]) -> list[str]:
-    """A sentence for every finding that asks for somebody's attention."""
-    return [finding.sentence() for finding in findings if finding.verdict in EXPLAINED]
+    """A sentence for every finding that asks for attention; for what cannot be compared, one for each reason."""
+    told: dict[tuple[str, str], list[Finding]] = {}
+    for finding in findings:
+        if finding.verdict in EXPLAINED:
+            told.setdefault((finding.verdict, together(finding)), []).append(finding)
+    return [sentence(group) for group in told.values()]
+
+
+def together(finding: Finding) -> str:
+    """What several findings may share a sentence by: other software makes thousands of metrics incomparable at once."""
+    return finding.reason if finding.verdict is Verdict.INCOMPARABLE else f"{finding.case}: {finding.metric}"
+
+
+def sentence(group: Sequence[Finding]) -> str:
+    if len(group) == 1:
+        return group[0].sentence()
+    cases = list(dict.fromkeys(finding.case for finding in group))
+    more = f" and {len(cases) - 1} more case{'s' if len(cases) > 2 else ''}" if len(cases) > 1 else ""
+    return f"{cases[0]}{more}: {len(group)} metrics {group[0].verdict}: {group[0].reason}"
 
 
 def markdown(tables: Sequence[Table], sentences: Sequence[str], pictures: Mapping[Table, str] | None = None) -> str:

@@ -96,8 +96,8 @@ def test_two_runs_side_by_side_name_the_compilers_and_what_only_one_has():
     assert cells(page, 0, 1)["status"] == "– → ok"
     assert page.sentences == (
         "software.triton: 3.6.0 -> 3.9.0",
-        f"{DOT}: only in the first run",
-        "kernels_sm90/new/bf16: only in the second run",
+        f"only in the first run: {DOT}",
+        "only in the second run: kernels_sm90/new/bf16",
     )
 
 

@@ -75,6 +75,21 @@ def test_other_verdicts_ask_for_no_command(verdicts):
     assert steps(*verdicts) == ""
 
 
+def test_what_cannot_be_compared_is_told_once_for_each_reason():
+    elsewhere = [
+        Finding(case, f"m{n}_count", Verdict.INCOMPARABLE, "elsewhere") for case in (CASE, OTHER) for n in (1, 2)
+    ]
+    alone = Finding(CASE, "x_count", Verdict.INCOMPARABLE, "the case was redefined")
+    worse = [Finding(case, "x_count", Verdict.REGRESSED, "1 -> 2") for case in (CASE, OTHER)]
+    assert report.explained([*worse, *elsewhere, alone]) == [
+        f"{CASE}: x_count regressed: 1 -> 2",
+        f"{OTHER}: x_count regressed: 1 -> 2",
+        f"{CASE} and 1 more case: 4 metrics incomparable: elsewhere",
+        f"{CASE}: x_count incomparable: the case was redefined",
+    ]
+    assert report.explained(elsewhere[:2]) == [f"{CASE}: 2 metrics incomparable: elsewhere"]
+
+
 def test_summary_is_counts_effort_and_next_steps():
     made = run(record())
     found = findings(Verdict.NEW)
