@@ -69,7 +69,7 @@ STUBS = {
 }
 
 CASES = """
-import os, random, signal, time
+import math, os, random, signal, time
 from fixtures.case import Case
 from fixtures.workload import Workload
 
@@ -77,7 +77,7 @@ now, rng = [0.0], random.Random(os.getpid())
 time.perf_counter = lambda: now[0]
 
 def steady(seconds, spread=0.001):
-    factor = 1 + rng.gauss(0, spread)
+    factor = math.exp(rng.gauss(0, spread))  # never below zero: the clock would go backwards, and no wait would end
     def call(): now[0] += seconds * factor
     return lambda device: Workload(call)
 
