@@ -96,7 +96,7 @@ def test_the_compilation_within_init_engine_is_not_taken_for_it(line):
         "Time spent downloading weights for x: 0.581658 seconds",
         "Estimated CUDA graph memory: 0.36 GiB total",
         "Loading model weights took 14.9595 GB",
-        "saved AOT compiled function to /home/user/model",
+        "saved AOT compiled function to cache/model",
         "Memory profiling takes a while",
         "Dynamo bytecode transform time: 4.78",
     ],
