@@ -11,7 +11,7 @@ stop() {
 requirements() {
     "$1" -c 'import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))["project"]
 extras = p["optional-dependencies"]
-print("\n".join(p["dependencies"] + [each for name in ("dev", "onnx", "torchao", "tensorrt-rtx") for each in extras[name]]))'
+print("\n".join(p["dependencies"] + [each for name in ("dev", "history", "onnx", "torchao", "tensorrt-rtx") for each in extras[name]]))'
 }
 
 make_environment() {

@@ -202,6 +202,8 @@ def undecided(record: Record, policy: Policy, differences: list[str]) -> Opinion
     """Why the baseline says nothing of this metric here; None where it does."""
     if differences:
         return Opinion(out_of_scope(policy, differences), other_environment(differences))
+    if policy.noisy and record.disturbed:
+        return Opinion(Verdict.INCONCLUSIVE, record.disturbed)
     if policy.noisy and disturbance(record) > LARGEST_DISTURBANCE:
         told = f"other processes used {disturbance(record):.0%} of the machine while this was timed"
         return Opinion(Verdict.INCONCLUSIVE, told)

@@ -12,7 +12,9 @@ from typing import Any, ClassVar, Literal
 #   2  a record may name the software that only its case needs; a file of version 1 is one of version 2 without any
 #   3  a metric may hold the outcomes that it is the mean of; a file of version 2 is one of version 3 without any
 #   4  a record may have a place of its own, a metric one in a source; a file of version 3 is one of version 4 without
-SCHEMA_VERSION = 4
+#   5  a record may tell its test, its wall time and the conditions it was measured under; a selection may be a shard of
+#      a larger one; a file of version 4 is one of version 5 without
+SCHEMA_VERSION = 5
 
 Status = Literal["ok", "oom", "unsupported", "error"]
 
@@ -151,6 +153,10 @@ class Record:
 
     software  package -> version, of those that this case needs and others do not; "" for one that is not installed
     place     where its numbers come from, if that is not where the run was made: code for a GPU that was not there
+    node      the test that measured it, as pytest names it, and the line where that begins; "" and 0 where unknown
+    wall_s    seconds that the whole case took, building and proving included
+    conditions  what was seen of the device while the case was timed: clocks, temperature, power; in the unit of the name
+    disturbed   why its times decide nothing, in words ("throttled: thermal"); "" where nothing is known against them
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -163,6 +169,11 @@ class Record:
     metrics: dict[str, Metric] = field(default_factory=dict)
     software: dict[str, str] = field(default_factory=dict)
     place: Fingerprint | None = None
+    node: str = ""
+    line: int = 0
+    wall_s: float = 0.0
+    conditions: dict[str, float] = field(default_factory=dict)
+    disturbed: str = ""
 
     def __post_init__(self) -> None:
         if self.status != "ok" and self.metrics:
@@ -176,12 +187,33 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Shard:
+    """One of `count` parts of what was asked for; `asked` are the ids of all parts together."""
+
+    __pydantic_config__: ClassVar = {"extra": "forbid"}
+
+    number: int
+    count: int
+    asked: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.number <= self.count:
+            raise BadRecord(f"shard {self.number} of {self.count}: expected a number from 1 to {self.count}")
+
+    @property
+    def name(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+@dataclass(frozen=True)
 class Selection:
     """Which cases an invocation knew and which it was asked to measure.
 
     known     path -> every case id in the files that were collected as a whole, whatever the profile or -k says
     selected  the ids that were to be measured
     whole     True when all of perf_tests was collected, so that a path without any case is a path that vanished
+    shard     set where others measure the rest of what was asked for
+    affected  the revision since which a change can have reached the selected cases; "" where that was not asked
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
@@ -189,6 +221,8 @@ class Selection:
     known: dict[str, tuple[str, ...]]
     selected: tuple[str, ...]
     whole: bool
+    shard: Shard | None = None
+    affected: str = ""
 
     def misses(self, path: str) -> bool:
         """Whether a path with a baseline should have had cases. Not one that only an option brings: BROUGHT."""
