@@ -15,6 +15,7 @@ T = TypeVar("T")
 
 REMEDIES = {
     "baseline": "delete it, then bash ci/refresh.sh",
+    "A/B file": "python -m tools ab --base REV --json FILE",
     "memory statistics": "json.dump(torch.cuda.memory_stats(), file)",
 }
 

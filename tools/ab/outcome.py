@@ -5,12 +5,14 @@ import json
 import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, ClassVar
 
 from tools.ab.job import Judgement
 from tools.ab.rule import Rule
 from tools.ab.slots import Duel
 from tools.compare import SEVERITY, Verdict
+from tools.files import UnusableFile, read_json, remedy, validate
 from tools.records import Metric
 from tools.tables import Table
 from tools.views import BLANK, WHY_WIDTH, seconds
@@ -42,6 +44,8 @@ class Side:
 class Outcome:
     """One A/B. `problem` says why it ended before its time; "" if it did not."""
 
+    __pydantic_config__: ClassVar = {"allow_inf_nan": False}
+
     created_utc: str
     slug: str
     base: Side
@@ -71,6 +75,27 @@ class Outcome:
     def document(self) -> str:
         content: dict[str, Any] = {"schema_version": SCHEMA_VERSION, **dataclasses.asdict(self)}
         return json.dumps({**content, "exit_code": self.exit_code()}, separators=(",", ":"), sort_keys=True) + "\n"
+
+
+def read_outcome(path: Path) -> Outcome:
+    """What `ab --json` kept. Raises UnusableFile for a file that is missing, damaged, of another schema or no A/B."""
+    document = read_json(path, "A/B file")
+    found = validate(document, Outcome, path, "A/B file", SCHEMA_VERSION)
+    if told := contradiction(found, document.get("exit_code")):
+        raise UnusableFile(f"A/B file {path}: {told}; {remedy('A/B file')}")
+    return found
+
+
+def contradiction(found: Outcome, code: Any) -> str:
+    """What no A/B could have written, in words; "" where there is none."""
+    if code != found.exit_code():
+        return f"found exit code {code!r}, its verdicts make {found.exit_code()}"
+    if any(len(duel.alternations) != len(duel.objections) for duel in found.duels):
+        return "found alternations without a word on whether they count, expected one each"
+    slots = [slot for duel in found.duels for each in duel.alternations for slot in each.slots]
+    if any(min(rounds, default=0.0) <= 0 for slot in slots for rounds in slot.rounds.values()):
+        return "found a slot without a time or with one that is not positive"
+    return ""
 
 
 def table(outcome: Outcome) -> Table:
