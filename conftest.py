@@ -20,6 +20,7 @@ from fixtures.plugin import SESSION, Judge, measure
 from fixtures.progress import Progress
 from fixtures.selection import cases_of, learn, leave_out_larger_profiles, refuse_empty_promises, touches_perf_tests
 from fixtures.session import PerfSession
+from fixtures.shards import ask_for_shard
 from tools import report as reports
 from tools import views
 from tools.__main__ import console, show
@@ -72,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.benchmark_quiet = True
     config.option.benchmark_json = config.option.benchmark_json or Path(folder.name) / "pytest_benchmark.json"
     config.stash[SESSION] = PerfSession(device, config.getoption("--perf-profile"))
+    ask_for_shard(config, config.stash[SESSION], baselines_folder(config))
     ask_for_models(config)
     ask_for_vllm(config)
     if config.getoption("--perf-memory-history"):
@@ -192,10 +194,10 @@ def pytest_benchmark_update_json(output_json: dict[str, Any]) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """After pytest-benchmark has written its JSON: write the run file, and let the verdicts speak in the exit code."""
     config = session.config
-    if BASELINES not in config.stash or not config.stash[SESSION].selected or config.option.collectonly:
+    if BASELINES not in config.stash or not config.stash[SESSION].promises or config.option.collectonly:
         return  # no perf case was to be measured, or prepare() has refused
     run = config.stash[RUN] = config.stash[SESSION].run()
-    if session.exitstatus == pytest.ExitCode.OK:
+    if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         findings = judge_run(run, config.stash[BASELINES])
         session.exitstatus = exit_code(run, findings, require_baseline=config.getoption("--perf-require-baseline"))
     try:

@@ -30,6 +30,7 @@ from tools.ab.selection import BadExpression
 from tools.ab.workers import WorkerLost
 from tools.baselines import has_baseline, read_baselines
 from tools.compare import Finding, Verdict, exit_code, judge_run
+from tools.durations import store_durations
 from tools.files import UnusableFile, check_writable, exclusive, write_all_atomically, write_atomically
 from tools.gate.collect import collect
 from tools.gate.plot import write_power_plot
@@ -41,9 +42,10 @@ from tools.gate.report import tables as gate_tables
 from tools.gate.trials import read_trials
 from tools.kernels import side_by_side
 from tools.memory_diff import contradictions, difference, told_apart
+from tools.merge import benchmarks, merge, read_parts
 from tools.records import BROUGHT, BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
-from tools.runs import read_run
+from tools.runs import read_run, write_run
 from tools.snapshots import read_snapshot
 from tools.startup.grid import contradictory, document, read_columns, startup_page
 from tools.succession import MOST_PROCESSES, Manner
@@ -220,6 +222,27 @@ def matching(runs: list[Run], keyword: str) -> list[str] | None:
     except re.error as error:
         raise typer.BadParameter(f"-k {keyword!r} is no regular expression: {error}") from error
     return [record.case for run in runs for record in run.records if pattern.search(record.case)]
+
+
+@app.command("merge")
+def merge_command(
+    files: Annotated[list[Path], typer.Argument(metavar="RUN...", help="all shards of one selection")],
+    output: Annotated[Path, typer.Option(metavar="FILE", help="where the joined run goes")],
+) -> None:
+    """Join the shards of one selection. Exit code 2 names what overlaps, is missing or differs."""
+    parts = read_parts(files)
+    run = merge(parts)
+    write_run(output, run, benchmarks(part.file for part in parts))
+    print(f"{output}: {len(run.records)} cases from {len(parts)} shard{'s' if len(parts) > 1 else ''}")
+
+
+@app.command("durations")
+def durations_command(
+    files: Annotated[list[Path], typer.Argument(metavar="RUN...", help="run files of one device")],
+    baselines: Baselines = ROOT,
+) -> None:
+    """Store how long each case takes on a device: by these times --splits N --group I cuts shards of equal length."""
+    print(f"wrote {store_durations([read_run(file) for file in files], baselines)}")
 
 
 class Interrupted(Exception):

@@ -438,7 +438,7 @@ def exit_code(run: Run, findings: Iterable[Finding], *, strict: bool = False, re
     unjudged |= {Verdict.NEW} if require_baseline else set()
     if Verdict.REGRESSED in found:
         return 1
-    return 3 if found & unjudged or not measured_anything(run) else 0
+    return 3 if found & unjudged or not (measured_anything(run) or run.selection.idle) else 0
 
 
 def measured_anything(run: Run) -> bool:

@@ -151,11 +151,11 @@ class Fingerprint:
 class Record:
     """Everything one case yielded. Without status `ok` it has no metrics: a wrong result's numbers are never kept.
 
-    software  package -> version, of those that this case needs and others do not; "" for one that is not installed
-    place     where its numbers come from, if that is not where the run was made: code for a GPU that was not there
-    node      the test that measured it, as pytest names it, and the line where that begins; "" and 0 where unknown
-    wall_s    seconds that the whole case took, building and proving included
-    conditions  what was seen of the device while the case was timed: clocks, temperature, power; in the unit of the name
+    software    package -> version, of those that this case needs and others do not; "" for one that is not installed
+    place       where its numbers come from, if that is not where the run was made: code for a GPU that was not there
+    node, line  the test that measured it, as pytest names it, and where it begins; "" and 0 where unknown
+    wall_s      seconds that the whole case took, building and proving included
+    conditions  what was seen of the device while the case was timed: clocks, temperature, power
     disturbed   why its times decide nothing, in words ("throttled: thermal"); "" where nothing is known against them
     """
 
@@ -223,6 +223,11 @@ class Selection:
     whole: bool
     shard: Shard | None = None
     affected: str = ""
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is left to be measured, and rightly so: other shards do, or no change reaches any case."""
+        return not self.selected and bool(self.affected or (self.shard and self.shard.asked))
 
     def misses(self, path: str) -> bool:
         """Whether a path with a baseline should have had cases. Not one that only an option brings: BROUGHT."""

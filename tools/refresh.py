@@ -127,6 +127,9 @@ def refuse_older(path: str, stored_utc: str, runs: Sequence[Run]) -> None:
 def refuse_disturbed(chosen: Mapping[str, Sequence[Record]]) -> None:
     """Disturbed times cannot be judged, so that nobody would see what enters a history or an anchor with them."""
     for case, records in chosen.items():
+        told = next((record.disturbed for record in records if record.disturbed), "")
+        if told:
+            raise Refused(f"{case}: {told}; measure again when that is over, or leave it out with -k")
         load = max(disturbance(record) for record in records)
         if load > LARGEST_DISTURBANCE:
             what = (

@@ -14,7 +14,7 @@ from tools.compare import Finding, Verdict
 from tools.files import UnusableFile, unwritable
 from tools.plots import Plot, file_names, svg
 from tools.policy import Rule, policy_of
-from tools.records import Run
+from tools.records import Run, Selection
 from tools.tables import Table, escape_markdown, to_markdown
 
 DRAWN_ON_REQUEST = "the curves are drawn by  --markdown FILE: an SVG for each beside FILE"
@@ -32,7 +32,24 @@ class Page:
 
 def summary(run: Run, findings: Sequence[Finding], run_file: Path | None, has_baseline: bool) -> list[str]:
     """Sentences under the table: counts, effort, and the next command."""
-    return [counts(run, findings), effort(run), *next_steps(run, findings, run_file, has_baseline)]
+    return [
+        *part(run.selection),
+        counts(run, findings),
+        effort(run),
+        *next_steps(run, findings, run_file, has_baseline),
+    ]
+
+
+def part(selection: Selection) -> list[str]:
+    """What this run leaves to others, or out."""
+    found = []
+    if selection.shard:
+        here = f"{len(selection.selected)} of {len(selection.shard.asked)} cases"
+        found.append(f"shard {selection.shard.name}: {here}; python -m tools merge joins all shards")
+    if selection.affected:
+        told = f"{len(selection.selected)} cases can be reached" if selection.selected else "no case can be reached"
+        found.append(f"{told} by what changed since {selection.affected}")
+    return found
 
 
 def counts(run: Run, findings: Sequence[Finding]) -> str:

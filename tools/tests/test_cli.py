@@ -3,12 +3,12 @@ import re
 import signal
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tools.__main__ import interruptible, left_open, main
+from tools.__main__ import interruptible, left_open
 from tools.baselines import read_baselines, write_baselines
 from tools.compare import Finding, Verdict
 from tools.gate.trials import TrialFile, write_trials
@@ -33,36 +33,6 @@ from tools.tests.test_memory_stats import SAMPLE
 
 ROOT = Path(__file__).resolve().parents[2]
 STEADY = (0.01, 0.0101, 0.0099)
-
-
-@dataclass(frozen=True)
-class Answer:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def complaint(self):
-        """The one line of an error that we raise ourselves."""
-        assert self.out == ""
-        assert self.err.startswith("perf-ratchet: ")
-        assert self.err.count("\n") == 1
-        assert self.err.rstrip("\n").isprintable()
-        return self.err
-
-
-@pytest.fixture
-def tool(monkeypatch, capsys):
-    """python -m tools in this process, up to and including its exit code."""
-
-    def answer(*arguments):
-        monkeypatch.setattr(sys, "argv", ["tools", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main()
-        out, err = capsys.readouterr()
-        return Answer(end.value.code or 0, out, err)
-
-    return answer
 
 
 @pytest.fixture

@@ -370,6 +370,14 @@ def test_a_disturbed_time_of_a_known_gpu_decides_nothing():
     assert judged(now, before, place, place)["device_s"].verdict is INCONCLUSIVE
 
 
+def test_a_time_taken_while_the_device_was_disturbed_decides_nothing_and_says_why():
+    place = fingerprint(machine=GPU)
+    now = dataclasses.replace(record(device_s=0.02, peak_allocated_bytes=2**20), disturbed="throttled: thermal")
+    found = judged(now, stored(device_s=TEN, peak_allocated_bytes=2**21), place, place)
+    assert (found["device_s"].verdict, found["device_s"].reason) == (INCONCLUSIVE, "throttled: thermal")
+    assert found["peak_allocated_bytes"].verdict is IMPROVED  # bytes do not depend on clocks
+
+
 def test_a_time_may_err_once_in_two_thousand_where_its_path_would_allow_it_more():
     """Ten processes on their own: t with 9 degrees of freedom reaches 3.25 at 0.005 and 4.78 at 0.0005."""
     noisy = [0.01 * math.exp(0.02 * step) for step in (-1, 1) * 5]

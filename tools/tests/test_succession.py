@@ -1,3 +1,5 @@
+import dataclasses
+
 """Creep, history and anchors over many refreshes, each of them a real one."""
 
 import datetime
@@ -289,6 +291,13 @@ def test_a_process_that_nobody_could_judge_joins_no_history_and_no_anchor(tmp_pa
     with pytest.raises(Refused, match=r"other processes used 50% .* expected 5% at most; measure again"):
         store(tmp_path, disturbed, reason, manner)
     assert read_baselines(tmp_path, SLUG)["attention"] == before
+
+
+@pytest.mark.parametrize("manner", [APPEND, ANCHOR])
+def test_times_of_a_disturbed_device_join_no_history_and_no_anchor(tmp_path, manner):
+    throttled = dataclasses.replace(record(**{TIME: 0.02}), disturbed="hardware thermal slowdown while it was timed")
+    with pytest.raises(Refused, match="hardware thermal slowdown while it was timed; measure again"):
+        store(tmp_path, [run(throttled)], "", manner)
 
 
 # ---------------------------------------------------------------- a known GPU

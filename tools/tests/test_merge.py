@@ -1,0 +1,121 @@
+"""Shards that are one run become it; whatever overlaps, is missing or differs is refused by name."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+
+from tools.compare import exit_code, judge_run
+from tools.merge import Unjoinable, merge, read_parts
+from tools.records import Fingerprint, Run, Shard
+from tools.runs import read_run
+from tools.tests.samples import NASTY, fingerprint, record, run, run_file
+
+ASKED = ("a/1", "a/2", "b/1", NASTY, "b/3")
+KNOWN = {"a": ("a/0", "a/1", "a/2"), "b": ("b/1", "b/3"), "attention": (NASTY,)}
+
+
+def shard(number: int, *cases: str, count: int = 3, asked: tuple[str, ...] = ASKED, **changes: object) -> Run:
+    made = run(*(record(case, latency_s=0.1) for case in cases), known=KNOWN, **changes)
+    return dataclasses.replace(
+        made, selection=dataclasses.replace(made.selection, shard=Shard(number, count, asked), selected=cases)
+    )
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> list[Path]:
+    """Out of order, as artifacts are downloaded."""
+    made = {"s3": shard(3, "b/3"), "s1": shard(1, "a/1", "b/1"), "s2": shard(2, "a/2", NASTY)}
+    return [run_file(tmp_path, each, f"{name}.json") for name, each in made.items()]
+
+
+def test_all_shards_are_the_run_that_one_machine_would_have_made(three: list[Path]):
+    whole = merge(read_parts(three))
+    assert [each.case for each in whole.records] == list(ASKED)
+    assert whole.selection == dataclasses.replace(run(known=KNOWN).selection, selected=ASKED)
+    assert whole.effort.wall_s == pytest.approx(30.0)
+    assert whole.effort.measured_share == pytest.approx(0.7)
+    assert whole.created_utc == max(read_run(file).created_utc for file in three)
+
+
+def test_the_merged_file_is_a_run_that_every_verb_reads(three: list[Path], tmp_path: Path, tool):
+    document = json.loads(three[0].read_text())
+    three[0].write_text(json.dumps({**document, "benchmarks": [{"name": "kept"}]}))
+    assert "5 cases from 3 shards" in tool("merge", *three, "--output", tmp_path / "whole.json").out
+    assert json.loads((tmp_path / "whole.json").read_text())["benchmarks"] == [{"name": "kept"}]
+    (tmp_path / "baselines").mkdir()
+    assert tool("compare", tmp_path / "whole.json", "--baselines", tmp_path / "baselines").code == 0
+
+
+def refused(tmp_path: Path, *runs: Run) -> str:
+    with pytest.raises(Unjoinable) as told:
+        merge(read_parts([run_file(tmp_path, each, f"{number}.json") for number, each in enumerate(runs)]))
+    return str(told.value)
+
+
+WHOLE = (shard(1, "a/1", "b/1"), shard(2, "a/2", NASTY), shard(3, "b/3"))
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        (WHOLE[:1] + WHOLE[2:], ["shard 2/3 left no run file", "found 1/3, 3/3"]),
+        ((*WHOLE, WHOLE[1]), ["is shard 2/3, as", "give each shard once"]),
+        ((WHOLE[0], WHOLE[1], shard(3, "b/3", "b/1")), ["case 'b/1' is also in"]),
+        ((shard(1, "a/1"), *WHOLE[1:]), ["case 'b/1' is in no shard"]),
+        ((shard(1, "a/1", "b/1", "a/0"), *WHOLE[1:]), ["case 'a/0' was not asked for"]),
+        ((shard(1, "a/1", "b/1", count=4), *WHOLE[1:]), ["is shard 2/3 of 5 cases", "is 1/4"]),
+        ((shard(1, "a/1", asked=("a/1",)), *WHOLE[1:]), ["'a/2' only there", "the same arguments"]),
+        ((WHOLE[0], WHOLE[1], shard(3, "b/3", commit="fade00")), ["commit: c0ffee -> fade00"]),
+        ((WHOLE[0], WHOLE[1], shard(3, "b/3", dirty=True)), ["commit: c0ffee -> c0ffee+changes"]),
+        (
+            (WHOLE[0], WHOLE[1], shard(3, "b/3", place=fingerprint(software={"torch": "2.11"}))),
+            ["software.torch: 2.14.1 -> 2.11"],
+        ),
+        ((WHOLE[0], WHOLE[1], shard(3, "b/3", place=fingerprint(device={"cores": "4"}))), ["device.cores: 2 -> 4"]),
+        ((WHOLE[0], WHOLE[1], shard(3, "b/3", place=fingerprint("cpu-other"))), ["device: cpu-sample-2c -> cpu-other"]),
+        ((WHOLE[0], WHOLE[1], run(record("b/3", latency_s=0.1))), ["is no shard", "--splits N --group I"]),
+    ],
+)
+def test_what_is_not_one_run_is_refused_by_name(tmp_path: Path, runs: tuple[Run, ...], words: list[str]):
+    told = refused(tmp_path, *runs)
+    assert all(word in told for word in words), told
+    assert "\n" not in told
+
+
+def test_a_refused_merge_writes_nothing_and_ends_in_2(three: list[Path], tmp_path: Path, tool):
+    answer = tool("merge", *three[:2], "--output", tmp_path / "whole.json")
+    assert (answer.code, "shard 2/3 left no run file" in answer.complaint) == (2, True)
+    assert not (tmp_path / "whole.json").exists()
+
+
+def on(machine: dict[str, str]) -> Fingerprint:
+    return fingerprint(machine=machine)
+
+
+def test_gpus_of_one_kind_are_joined_to_a_run_of_no_gpu_in_particular(tmp_path: Path):
+    machines = [{"uuid": uuid, "driver": "580.95"} for uuid in ("a", "b", "c")]
+    runs = [dataclasses.replace(each, fingerprint=on(m)) for each, m in zip(WHOLE, machines, strict=True)]
+    whole = merge(read_parts([run_file(tmp_path, each, f"{n}.json") for n, each in enumerate(runs)]))
+    assert whole.fingerprint.machine == {"driver": "580.95"}
+
+
+def test_a_selected_case_that_left_no_record_is_missing_in_the_whole(tmp_path: Path):
+    crashed = dataclasses.replace(WHOLE[2], records=())
+    whole = merge(read_parts([run_file(tmp_path, e, f"{n}.json") for n, e in enumerate((*WHOLE[:2], crashed))]))
+    findings = judge_run(whole, {})
+    assert [(each.case, each.verdict) for each in findings if each.verdict == "missing"] == [("b/3", "missing")]
+    assert exit_code(whole, findings) == 3
+
+
+@pytest.mark.parametrize(("asked", "code"), [(("a/1",), 0), ((), 3)])
+def test_only_a_shard_of_something_may_measure_nothing(asked: tuple[str, ...], code: int):
+    empty = shard(2, asked=asked)
+    assert exit_code(empty, judge_run(empty, {})) == code
+
+
+@pytest.mark.parametrize("number", [0, 4])
+def test_a_shard_beyond_the_last_is_none(number: int):
+    with pytest.raises(ValueError, match="expected a number from 1 to 3"):
+        Shard(number, 3, ())
