@@ -1,7 +1,6 @@
-import dataclasses
-
 """Creep, history and anchors over many refreshes, each of them a real one."""
 
+import dataclasses
 import datetime
 
 import pytest
