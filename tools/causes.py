@@ -24,7 +24,8 @@ FAMILIES = {"_s": "time", "_ratio": "time", "_bytes": "memory", "_error": "accur
 
 NUMBER = re.compile(r"\d+(?:[.,]\d+)*(?:e[-+]?\d+)?")
 LINES = re.compile(r"(?P<file>[^:]+):(?P<ranges>\d+(?:-\d+)?(?:, ?\d+(?:-\d+)?)*)")
-WORD = re.compile(r"(?a:[\w:+\-.\[\]/])+")  # what stands in pytest's -k without quotes; ASCII only
+WORD = re.compile(r"(?a:\w[\w:+\-.\[\]/]*)")  # one word of pytest's -k, and no option
+NODE = re.compile(r"(?a:\w[\w/.\-]*\.py)::.+", re.DOTALL)  # a test in a file, and no option
 MADE_ELSEWHERE = "the baseline was made elsewhere"  # as tools.compare begins that reason
 TITLE_WIDTH = 200  # of the reason in a title; the whole one stands with its finding
 MOST_VALUES = 3  # of a parameter in a hint
@@ -349,6 +350,6 @@ def selected(finding: Finding, evidence: Evidence) -> bool:
 
 def again(finding: Finding, evidence: Evidence) -> str:
     record = evidence.records.get(finding.case)
-    if record is not None and record.node:
+    if record is not None and NODE.fullmatch(record.node):
         return f"pytest {shlex.quote(record.node)}"
     return f"pytest perf_tests -k {shlex.quote(finding.case)}" if WORD.fullmatch(finding.case) else "bash ci/perf.sh"
