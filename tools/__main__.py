@@ -50,7 +50,7 @@ from tools.snapshots import read_snapshot
 from tools.startup.grid import contradictory, document, read_columns, startup_page
 from tools.succession import MOST_PROCESSES, Manner
 from tools.tables import Table, printable, to_rich
-from tools.views import VIEWS, cases
+from tools.views import VIEWS, cases, changes
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
@@ -205,13 +205,24 @@ def refresh_command(
         bool, typer.Option("--append", help=f"add to the stored times and speed-ups; the last {MOST_PROCESSES} stay")
     ] = False,
     anchor: Annotated[bool, typer.Option("--anchor", help="pin the anchors to these numbers")] = False,
+    markdown: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write what changes here, for who reviews it")
+    ] = None,
 ) -> None:
     """Make the baselines of these runs' paths from them."""
     runs, now = [read_run(file) for file in files], datetime.datetime.now(datetime.UTC)
     result = refresh(runs, baselines, reason, now, matching(runs, keyword), Manner(append, anchor))
+    if markdown is not None:
+        write_atomically(markdown, reports.markdown([changes(result.changes)], told_with(reason, runs)), "report")
     for finding in result.changes:
         print(printable(finding.sentence()))
     print(f"wrote {', '.join(str(file) for file in result.files)} from {len(runs)} run{'s' if len(runs) > 1 else ''}")
+
+
+def told_with(reason: str, runs: Sequence[Run]) -> list[str]:
+    """What a reviewer asks beside the numbers."""
+    where = f"{len(runs)} process{'es' if len(runs) > 1 else ''} on {runs[0].fingerprint.slug}, commit {', '.join({run.commit for run in runs})}"
+    return [f"reason: {reason.strip() or 'none was needed'}", where]
 
 
 def matching(runs: list[Run], keyword: str) -> list[str] | None:
@@ -228,10 +239,13 @@ def matching(runs: list[Run], keyword: str) -> list[str] | None:
 def merge_command(
     files: Annotated[list[Path], typer.Argument(metavar="RUN...", help="all shards of one selection")],
     output: Annotated[Path, typer.Option(metavar="FILE", help="where the joined run goes")],
+    with_holes: Annotated[
+        bool, typer.Option("--with-holes", help="a shard may be missing: its cases are, too, in the joined run")
+    ] = False,
 ) -> None:
     """Join the shards of one selection. Exit code 2 names what overlaps, is missing or differs."""
     parts = read_parts(files)
-    run = merge(parts)
+    run = merge(parts, with_holes=with_holes)
     write_run(output, run, benchmarks(part.file for part in parts))
     print(f"{output}: {len(run.records)} cases from {len(parts)} shard{'s' if len(parts) > 1 else ''}")
 

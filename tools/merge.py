@@ -18,6 +18,9 @@ SAME: Mapping[str, Callable[[Run], Any]] = {
 }
 
 
+CUT_ANEW = "the shards were cut by different durations: measure them again, all from one commit"
+
+
 class Unjoinable(UnusableFile):
     """Runs that are not the parts of one; the message names what overlaps, is missing or differs."""
 
@@ -44,14 +47,18 @@ def read_parts(files: Sequence[Path]) -> list[Part]:
     return sorted(parts, key=lambda part: part.shard.number)
 
 
-def merge(parts: Sequence[Part]) -> Run:
+def merge(parts: Sequence[Part], *, with_holes: bool = False) -> Run:
     """One run of all parts, its cases in the order in which they were asked for. Raises Unjoinable.
+
+    with_holes  a shard may be missing: all that it was asked for then counts as selected, so that it is `missing`
 
     Of what tells one machine from its like only that is kept in which all shards agree: times that two machines took
     are times of neither.
     """
-    for check in (refuse_other_cuts, refuse_twins, refuse_holes, refuse_differences, refuse_strays):
+    for check in (refuse_other_cuts, refuse_twins, refuse_differences, refuse_overlaps):
         check(parts)
+    if not with_holes:
+        refuse_holes(parts)
     runs = [part.run for part in parts]
     place = {case: number for number, case in enumerate(parts[0].shard.asked)}
     return dataclasses.replace(
@@ -89,14 +96,6 @@ def refuse_twins(parts: Sequence[Part]) -> None:
             raise Unjoinable(f"{part.file}: is shard {part.shard.name}, as {other.file}; give each shard once")
 
 
-def refuse_holes(parts: Sequence[Part]) -> None:
-    found = {part.shard.number for part in parts}
-    holes = [f"{number}/{parts[0].shard.count}" for number in range(1, parts[0].shard.count + 1) if number not in found]
-    if holes:
-        what = f"shard {', '.join(holes)} left no run file, found {', '.join(part.shard.name for part in parts)}"
-        raise Unjoinable(f"{what}; see its log, or measure it again")
-
-
 def refuse_differences(parts: Sequence[Part]) -> None:
     first = parts[0]
     for part in parts:
@@ -110,19 +109,29 @@ def refuse_differences(parts: Sequence[Part]) -> None:
             raise Unjoinable(f"{part.file}: differs from {first.file} in {'; '.join(found)}; no parts of one run")
 
 
-def refuse_strays(parts: Sequence[Part]) -> None:
-    """Each case that was asked for is one shard's."""
+def refuse_overlaps(parts: Sequence[Part]) -> None:
+    """Each case that was asked for is one shard's, and no other case is anybody's."""
     owner: dict[str, Part] = {}
+    asked = set(parts[0].shard.asked)
     for part in parts:
-        for case in dict.fromkeys((*part.run.selection.selected, *(record.case for record in part.run.records))):
+        for case in {*part.run.selection.selected, *(record.case for record in part.run.records)}:
             other = owner.setdefault(case, part)
             if other is not part:
-                raise Unjoinable(f"{part.file}: case {case!r} is also in {other.file}; the shards were cut differently")
-    left = [case for case in parts[0].shard.asked if case not in owner]
-    foreign = [case for case in owner if case not in set(parts[0].shard.asked)]
-    if left or foreign:
-        what = f"case {left[0]!r} is in no shard" if left else f"case {foreign[0]!r} was not asked for"
-        raise Unjoinable(f"{what}; the shards were cut by different durations: measure them again from one commit")
+                raise Unjoinable(f"{part.file}: case {case!r} is also in {other.file}; {CUT_ANEW}")
+            if case not in asked:
+                raise Unjoinable(f"{part.file}: case {case!r} was not asked for; {CUT_ANEW}")
+
+
+def refuse_holes(parts: Sequence[Part]) -> None:
+    shard, found = parts[0].shard, {part.shard.number for part in parts}
+    holes = [f"{number}/{shard.count}" for number in range(1, shard.count + 1) if number not in found]
+    if holes:
+        what = f"shard {', '.join(holes)} left no run file, found {', '.join(part.shard.name for part in parts)}"
+        raise Unjoinable(f"{what}; see its log, measure it again, or join the others --with-holes")
+    selected = {case for part in parts for case in part.run.selection.selected}
+    left = [case for case in shard.asked if case not in selected]
+    if left:
+        raise Unjoinable(f"case {left[0]!r} is in no shard; {CUT_ANEW}")
 
 
 def shared(fingerprints: Sequence[Fingerprint]) -> Fingerprint:

@@ -38,6 +38,22 @@ def cases(run: Run, findings: Sequence[Finding]) -> Table:
     )
 
 
+def changes(findings: Sequence[Finding]) -> Table:
+    """What new numbers say of stored ones, a row a metric: of a refresh, for who reviews it."""
+    columns = ("verdict", "case", "metric", "stored", "now", "change", "why")
+    rows = tuple(
+        (f.verdict, f.case, f.metric, shown(f.metric, f.baseline), shown(f.metric, f.value), change(f), f.reason)
+        for f in findings
+    )
+    return Table(f"{len(rows)} changes", columns, rows, frozenset({"verdict", "case", "metric", "why"}))
+
+
+def shown(name: str, value: float | str | None) -> str:
+    if value is None or isinstance(value, str):
+        return value or BLANK
+    return show(name, Metric(value))
+
+
 def case_row(case: str, record: Record | None, findings: Sequence[Finding]) -> tuple[str, ...]:
     metrics = record.metrics if record else {}
     time = next((f for f in findings if f.metric == primary_time(metrics)), None)

@@ -330,6 +330,17 @@ def test_refresh_refuses_worse_numbers_with_exit_1_until_a_reason_is_given(tool,
     assert read_baselines(stored_at, SLUG)["attention"].reason == "two graphs now"
 
 
+def test_refresh_tells_a_reviewer_what_changes_and_why(tool, tmp_path, stored_at):
+    file, told = run_file(tmp_path, run(record(NASTY, latency_s=1.0), record(graph_count=2))), tmp_path / "body.md"
+    answer = tool("refresh", file, "--baselines", stored_at, "--reason", "two <b>graphs</b>", "--markdown", told)
+    assert answer.code == 0, answer.err
+    text = told.read_text()
+    assert r"| regressed | attention/eager/d64-s256/forward | graph\_count | 1 | 2 |" in text
+    assert "reason: two &lt;b&gt;graphs&lt;/b&gt;" in text
+    assert "1 process on cpu-sample-2c, commit c0ffee" in text
+    assert "<script>" not in text
+
+
 def test_refresh_refuses_an_error_with_exit_2(tool, tmp_path, stored_at):
     answer = tool("refresh", run_file(tmp_path, run(record(status="error"))), "--baselines", stored_at)
     assert answer.code == 2

@@ -90,6 +90,16 @@ def test_a_refused_merge_writes_nothing_and_ends_in_2(three: list[Path], tmp_pat
     assert not (tmp_path / "whole.json").exists()
 
 
+def test_what_a_missing_shard_was_to_measure_is_missing_where_holes_are_allowed(
+    three: list[Path], tmp_path: Path, tool
+):
+    whole = tmp_path / "whole.json"
+    assert tool("merge", *three[:2], "--with-holes", "--output", whole).code == 0
+    findings = judge_run(read_run(whole), {})
+    assert {each.case for each in findings if each.verdict == "missing"} == {"a/2", NASTY}
+    assert tool("compare", whole, "--baselines", tmp_path).code == 3
+
+
 def on(machine: dict[str, str]) -> Fingerprint:
     return fingerprint(machine=machine)
 
