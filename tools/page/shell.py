@@ -4,10 +4,12 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tools.files import UnusableFile
+from tools.tables import printable
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -37,10 +39,16 @@ def environment() -> "Environment":
     return Environment(
         loader=FileSystemLoader(FOLDER),
         autoescape=True,
+        finalize=visible,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+
+
+def visible(value: Any) -> Any:
+    """Text with its control characters made visible; what is HTML already (Markup) stays as it is."""
+    return printable(value) if type(value) is str or isinstance(value, StrEnum) else value
 
 
 def safe(text: str) -> Any:
