@@ -45,6 +45,9 @@ def environment(seed: int, cache: Path, inherited: Mapping[str, str]) -> dict[st
         "TORCH_EXTENSIONS_DIR": str(cache / "extensions"),
         "TRITON_CACHE_DIR": str(cache / "triton"),
         "TMPDIR": str(cache),
+        # fixtures/lock.py: where turns on a GPU are taken, which a TMPDIR of our own would hide; the arms share one.
+        "PERF_LOCKS": inherited.get("PERF_LOCKS") or str(Path(tempfile.gettempdir()) / "perf-ratchet-locks"),
+        "PERF_LOCK_JOB": f"ab-{os.getpid()}",
     }
 
 
