@@ -23,8 +23,8 @@ from tools.tables import escape_markdown, printable
 from tools.views import BLANK, change
 
 MOST_CHARACTERS = 60_000  # GitHub takes 65,536
-MOST_CAUSES = 8
-TITLE_WIDTH, HINT_WIDTH, COMMAND_WIDTH = 240, 160, 200
+MOST_CAUSES = 7
+TITLE_WIDTH, HINT_WIDTH, COMMAND_WIDTH = 180, 98, 195
 CASE_WIDTH, REASON_WIDTH = 160, 240
 MOST_FINDINGS = 400
 RESERVE = 500  # for what stands around the table

@@ -92,7 +92,7 @@ def test_the_worst_run_fits_a_screen_and_what_github_takes():
     text = shown(causes, link="https://x/" + "y" * 99, outcomes=[outcome(judgement(), problem=reason)] * 3)
     assert len(text) <= 60_000
     assert lines_of_screen(text) <= SCREEN
-    assert "and 192 more causes" in text
+    assert "and 193 more causes" in text
     assert re.search(r"and [\d,]+ more: `python -m tools compare RUN`", text)
     assert text.count("<details>") == text.count("</details>") == 2
 
