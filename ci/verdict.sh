@@ -48,8 +48,11 @@ join_shards() {
     run=$out/run.json
 }
 
-# A single shard is a part, too. Quotes inside of strings are escaped in JSON, so that no text can look like this.
-is_shard() { grep -q '"shard": {' "$1" 2>/dev/null; }
+# A single shard is a part, too, and so is one that a glob of the shell found no file for. Quotes inside of strings are
+# escaped in JSON, so that no text can look like this.
+is_shard() {
+    if [ -f "$1" ]; then grep -q '"shard": {' "$1"; else [[ $1 = *shard-*.json ]]; fi
+}
 
 # What to hold these files against; empty where they are that commit themselves, or where git knows none. A push that
 # makes a branch names a base of zeros.
@@ -65,8 +68,7 @@ base_revision() {
 
 # What has regressed already needs no second look.
 decide_suspects() {
-    local base decided
-    base=$(base_revision)
+    local decided
     [ "$code" -ne 1 ] && [ -n "$base" ] && [ "$baselines" != none ] || return
     .venv/bin/python -m tools ab --base "$base" --suspects "$run" --baselines "$baselines" --json "$stem.ab.json" \
         --max-minutes "${PERF_AB_MINUTES:-30}"
@@ -88,6 +90,7 @@ write_reports() {
     [ "$code" -ne 0 ] || [ $written -eq 0 ] || code=2
 }
 
+base=$(base_revision) # before anything is written here
 run=${runs[0]}
 if [ ${#runs[@]} -gt 1 ] || { [ -z "$judged" ] && is_shard "$run"; }; then join_shards; fi
 stem=${run%.json}
