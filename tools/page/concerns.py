@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.causes import Cause, grouped
-from tools.compare import Finding
+from tools.compare import SEVERITY, Finding
 from tools.page.distributions import Distribution, distribution
 from tools.page.drawings import Axis, Line, Mark, Row, chart, strip
 from tools.page.subject import Subject
 from tools.page.texts import interval, told
-from tools.records import Metric
+from tools.records import Metric, Record
 from tools.tables import Table
 from tools.views import BLANK, change, show
 
@@ -23,8 +23,10 @@ MOST_PICTURES = 3  # of a cause: each of another case
 
 @dataclass(frozen=True)
 class Picture:
+    """One finding: its distribution, its course over earlier runs, or both."""
+
     caption: str
-    svg: str
+    drawings: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -51,46 +53,47 @@ def concern(subject: Subject, cause: Cause) -> Concern:
     shown, folded = cause.findings[:MOST_SHOWN], cause.findings[MOST_SHOWN : MOST_SHOWN + MOST_FOLDED]
     left_out = len(cause.findings) - len(shown) - len(folded)
     texts = (str(cause.verdict), cause.title, cause.hint, cause.command)
-    return Concern(*texts, table(subject, shown), table(subject, folded), left_out, pictures(subject, cause))
+    first, more = (table(subject, findings, cause.title) for findings in (shown, folded))
+    return Concern(*texts, first, more, left_out, pictures(subject, cause))
 
 
-def table(subject: Subject, findings: Sequence[Finding]) -> Table:
-    """Without the columns that say nothing, and those that say the same in every row: the title says it."""
+def table(subject: Subject, findings: Sequence[Finding], title: str) -> Table:
+    """Without the columns that say nothing, or the same in every row as the title does."""
     columns = {name: [text(subject, finding) for finding in findings] for name, text in COLUMNS.items()}
-    telling = {name: texts for name, texts in columns.items() if name in KEPT or is_telling(texts)}
+    telling = {name: texts for name, texts in columns.items() if name in KEPT or is_telling(texts, title)}
     rows = tuple(zip(*telling.values(), strict=True))
     return Table("", tuple(telling), rows, frozenset(telling) & LEFT)
 
 
-def is_telling(texts: Sequence[str]) -> bool:
-    return any(text not in ("", BLANK) for text in texts) and (len(texts) == 1 or len(set(texts)) > 1)
+def is_telling(texts: Sequence[str], title: str) -> bool:
+    """Several verdicts or reasons, or one of something that is not in the title."""
+    different = set(texts) - {"", BLANK}
+    return len(different) > 1 or any(text not in title and text not in SEVERITY for text in different)
 
 
-def test_of(subject: Subject, case: str) -> str:
-    """`perf_tests/test_mxint8.py:31 test_mxint8[...]`; "" where the run does not tell."""
-    record = subject.records.get(case)
-    if record is None or not record.node:
-        return ""
-    file, _, name = record.node.partition("::")
-    return f"{file}{f':{record.line}' if record.line else ''} {name}".rstrip()
+def place_of(record: Record | None) -> str:
+    """`perf_tests/test_mxint8.py:31`; "" where the run does not tell."""
+    file = record.node.partition("::")[0] if record else ""
+    return f"{file}:{record.line}" if record and file and record.line else file
 
 
 def pictures(subject: Subject, cause: Cause) -> list[Picture]:
-    """Distribution and course of the worst cases that have any."""
-    found: dict[str, list[Picture]] = {}
+    """Of the worst cases that have anything to draw."""
+    found: dict[str, Picture] = {}
     for finding in cause.findings[:MOST_FOLDED]:
-        if finding.case not in found and (drawn := [*spread_of(subject, finding), *course_of(subject, finding)]):
-            found[finding.case] = drawn
+        drawings = () if finding.case in found else (*spread_of(subject, finding), *course_of(subject, finding))
+        if drawings:
+            found[finding.case] = Picture(f"{finding.case}: {finding.metric}", drawings)
         if len(found) == MOST_PICTURES:
             break
-    return [picture for drawn in found.values() for picture in drawn]
+    return list(found.values())
 
 
-def spread_of(subject: Subject, finding: Finding) -> list[Picture]:
+def spread_of(subject: Subject, finding: Finding) -> list[str]:
     if finding.metric not in subject.metrics(finding.case):
         return []
     found = distribution(subject, finding.case, finding.metric)
-    return [Picture(f"{finding.case}: {finding.metric}", strip_of(found, finding))] if found else []
+    return [strip_of(found, finding)] if found else []
 
 
 def strip_of(found: Distribution, finding: Finding) -> str:
@@ -99,19 +102,19 @@ def strip_of(found: Distribution, finding: Finding) -> str:
     return strip(title, rows, Axis(f"{finding.metric}, {found.unit}"))
 
 
-def course_of(subject: Subject, finding: Finding) -> list[Picture]:
-    """The values of earlier runs, in the order of time, and this one's last."""
+def course_of(subject: Subject, finding: Finding) -> list[str]:
+    """The values of the last runs, in the order of time."""
     earlier = subject.recent.get((finding.case, finding.metric), ())
     if len(earlier) < 2:
         return []
-    marks = [
-        Mark(place, value, f"{commit}: {show_number(finding.metric, value)}")
-        for place, (commit, value) in enumerate(earlier)
-    ]
+    told = [f"{commit}: {show_number(finding.metric, value)}" for commit, value in earlier]
+    marks = [Mark(at, value, text) for at, ((_, value), text) in enumerate(zip(earlier, told, strict=True))]
     line = Line(tuple((mark.x, mark.y) for mark in marks))
     y = Axis(finding.metric, form=lambda value: show_number(finding.metric, value))
-    title = f"{finding.metric} of {finding.case} in the last {len(earlier)} runs"
-    return [Picture(title, chart(title, Axis("runs, the oldest first", ticks=False), y, marks, (line,)))]
+    x = Axis(f"the last {len(earlier)} runs, {earlier[0][0]} to {earlier[-1][0]}", ticks=False)
+    return [
+        chart(f"{finding.metric} of {finding.case} in the last {len(earlier)} runs", x, y, marks, (line,), height=170)
+    ]
 
 
 def show_number(metric: str, value: float) -> str:
@@ -125,7 +128,7 @@ COLUMNS: Mapping[str, Callable[[Subject, Finding], str]] = {
     "base": lambda subject, finding: told(finding.metric, finding.baseline),
     "this run": lambda subject, finding: told(finding.metric, finding.value),
     "change": lambda subject, finding: change(finding),
-    "chance reaches": lambda subject, finding: interval(finding),
+    "interval": lambda subject, finding: interval(finding),
     "reason": lambda subject, finding: finding.reason,
-    "test": lambda subject, finding: test_of(subject, finding.case),
+    "test": lambda subject, finding: place_of(subject.records.get(finding.case)),
 }

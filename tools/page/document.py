@@ -8,7 +8,7 @@ from tools.page.concerns import concerns
 from tools.page.dossiers import dossiers
 from tools.page.drawings import symbol
 from tools.page.exhibits import exhibits
-from tools.page.fronts import fronts
+from tools.page.fronts import galleries
 from tools.page.rooflines import rooflines
 from tools.page.rows import COLUMNS, case_rows, sorting
 from tools.page.shell import page, safe
@@ -28,7 +28,7 @@ def html(subject: Subject) -> str:
         "steps": next_steps(subject.run, subject.findings, subject.file, bool(subject.baselines)),
         "concerns": alarming,
         "left_out": left_out,
-        "fronts": fronts(subject.run),
+        "galleries": galleries(subject.run),
         "rooflines": rooflines(subject.run),
         "columns": COLUMNS,
         "rows": rows,

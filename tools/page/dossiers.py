@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.compare import Finding
-from tools.page.concerns import test_of
+from tools.page.concerns import place_of
 from tools.page.distributions import Distribution, distribution
 from tools.page.subject import Subject
 from tools.page.texts import interval, told
@@ -41,22 +41,24 @@ def dossiers(subject: Subject, cases: Iterable[str]) -> Mapping[str, Any]:
 
 
 def dossier(subject: Subject, case: str, words: Words) -> list[Any]:
-    record, findings = subject.records.get(case), {f.metric: f for f in subject.by_case.get(case, ())}
-    facts = [words(text) for pair in facts_of(subject, case, record).items() for text in pair]
-    metrics = {} if record is None else record.metrics
-    names = [*findings, *sorted(metrics.keys() - findings.keys())]
-    rows = [[words(text) for text in row(name, findings.get(name), metrics.get(name))] for name in names]
-    return [facts, rows, [packed(each, words) for each in distributions(subject, case, metrics)]]
+    record, findings, metrics = subject.records.get(case), subject.by_case.get(case, ()), subject.metrics(case)
+    facts = [words(text) for pair in facts_of(record).items() for text in pair]
+    quiet = sorted(metrics.keys() - {finding.metric for finding in findings})
+    rows = [judged(finding, metrics.get(finding.metric)) for finding in findings]
+    rows += [recorded(name, metrics[name]) for name in quiet]
+    packed_rows = [[words(text) for text in row] for row in rows]
+    return [facts, packed_rows, [packed(each, words) for each in distributions(subject, case, metrics)]]
 
 
-def facts_of(subject: Subject, case: str, record: Record | None) -> Mapping[str, str]:
+def facts_of(record: Record | None) -> Mapping[str, str]:
     if record is None:
         return {"record": "none in this run"}
     found = {
         "status": f"{record.status}: {record.reason}" if record.reason else record.status,
         "disturbed": record.disturbed,
         "parameters": listed(record.params),
-        "test": test_of(subject, case),
+        "test": record.node,
+        "begins at": place_of(record),
         "took": seconds(Metric(record.wall_s)) if record.wall_s else "",
         "conditions": listed(record.conditions),
         "place": record.place.slug if record.place else "",
@@ -71,13 +73,19 @@ def listed(items: Mapping[str, Any]) -> str:
     )
 
 
-def row(name: str, finding: Finding | None, metric: Metric | None) -> Sequence[str]:
-    limit = told(name, metric.limit) if metric and metric.limit is not None else ""
-    where = metric.where if metric else ""
-    if finding is None:
-        return (name, "", "", told(name, metric.value) if metric else "", "", "", limit, where, "")
+def judged(finding: Finding, metric: Metric | None) -> Sequence[str]:
+    name = finding.metric
     texts = (told(name, finding.baseline), told(name, finding.value), change(finding), interval(finding))
-    return (name, finding.verdict, *texts, limit, where, finding.reason)
+    return (name, finding.verdict, *texts, limit(name, metric), metric.where if metric else "", finding.reason)
+
+
+def recorded(name: str, metric: Metric) -> Sequence[str]:
+    """What is never judged."""
+    return (name, "", "", told(name, metric.value), "", "", limit(name, metric), metric.where, "")
+
+
+def limit(name: str, metric: Metric | None) -> str:
+    return told(name, metric.limit) if metric and metric.limit is not None else ""
 
 
 def distributions(subject: Subject, case: str, metrics: Mapping[str, Metric]) -> Iterable[Distribution]:

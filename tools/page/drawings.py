@@ -14,14 +14,15 @@ from tools.records import LARGEST
 from tools.tables import printable
 
 WIDTH, HEIGHT = 360, 230  # readable on a phone as it is; wider places scale it up
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 26, 40
+LEFT, RIGHT, TOP, BOTTOM = 58, 14, 26, 40
 ROW, ROW_LABEL, ROWS_BOTTOM = 34, 14, 34  # of strips and bars: each row has its label above
-SERIES = 8  # colours and shapes; theme.css has as many
+COLOURS = 8  # theme.css has as many
 STEPS = (1, 2, 5, 10)
 LARGEST_DRAWN = 100.0 * LARGEST
 BEYOND = 0.04  # what an axis goes beyond its marks, of its length
 
-# One a series, centred on 0, about 8 wide: what colour says is also said by shape.
+# Centred on 0, about 8 wide. Their number and that of the colours have no common divisor, so that no two series look
+# alike before the 56th, and what colour says is also said by shape.
 SHAPES = (
     "M-4 0a4 4 0 1 0 8 0a4 4 0 1 0-8 0z",
     "M-3.5-3.5h7v7h-7z",
@@ -30,7 +31,6 @@ SHAPES = (
     "M0 4.5L4.5-3.5H-4.5z",
     "M-4-4L4 4M4-4L-4 4",
     "M0-5V5M-5 0H5",
-    "M-4.5-2H4.5M-4.5 2H4.5",
 )
 
 
@@ -40,12 +40,16 @@ def short(value: float) -> str:
 
 @dataclass(frozen=True)
 class Axis:
-    """label says the unit; form writes a tick; ticks: False where positions have no numbers worth reading."""
+    """label says the unit; form writes a tick; ticks: False where positions have no numbers worth reading.
+
+    unit  ticks are round multiples of it: 1024 where they are read as KiB
+    """
 
     label: str
     log: bool = False
     form: Callable[[float], str] = short
     ticks: bool = True
+    unit: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,11 @@ def scale(values: Iterable[float], axis: Axis, start: float, end: float, least: 
     return Scale(low if low == least else low - room, high + room, start, end, False)
 
 
-def ticks(on: Scale, wanted: int = 6) -> list[float]:
+def ticks(on: Scale, unit: float = 1.0, wanted: int = 6) -> list[float]:
     """Round numbers, about as many as wanted; on a log axis powers of ten, or 1, 2, 5 times these where few."""
-    return log_ticks(on, wanted) if on.log else linear_ticks(on.low, on.high, wanted)
+    if on.log:
+        return log_ticks(on, wanted)
+    return [unit * value for value in linear_ticks(on.low / unit, on.high / unit, wanted)]
 
 
 def linear_ticks(low: float, high: float, wanted: int) -> list[float]:
@@ -179,7 +185,7 @@ def strip(title: str, rows: Sequence[Row], x: Axis, width: int = WIDTH) -> str:
 
 
 def draw_values(root: ET.Element, row: Row, values: Sequence[float], across: Scale, y: float, x: Axis) -> None:
-    name = f"dot {tone_class(row.tone)} s{row.series % SERIES}"
+    name = f"dot {tone_class(row.tone)} s{row.series % COLOURS}"
     for value in values:
         child(root, "circle", {"class": name, "cx": number(across(value)), "cy": number(y), "r": "3"}, x.form(value))
     if values:
@@ -199,7 +205,7 @@ def bars(title: str, rows: Sequence[Row], x: Axis, width: int = WIDTH) -> str:
         draw_row(root, row, top, width)
         end = across(row.values[0]) if drawable(row.values[0]) else across(0.0)
         shape = {"x": number(RIGHT), "y": number(top + ROW_LABEL + 3), "width": number(end - RIGHT), "height": "12"}
-        child(root, "rect", {"class": f"bar {tone_class(row.tone)} s{row.series % SERIES}", **shape}, row.label)
+        child(root, "rect", {"class": f"bar {tone_class(row.tone)} s{row.series % COLOURS}", **shape}, row.label)
         write(root, x.form(row.values[0]), end + 4, top + ROW_LABEL + 13, "start")
     return text_of(root)
 
@@ -232,7 +238,9 @@ def symbol(series: int) -> str:
     """The mark of a series, for a legend."""
     root = drawing("", 14, 14, "symbol")
     child(
-        root, "path", {"class": f"mark s{series % SERIES}", "d": SHAPES[series % SERIES], "transform": "translate(7 7)"}
+        root,
+        "path",
+        {"class": f"mark s{series % COLOURS}", "d": SHAPES[series % len(SHAPES)], "transform": "translate(7 7)"},
     )
     return text_of(root)
 
@@ -260,12 +268,13 @@ def drawing(title: str, width: int, height: int, kind: str = "drawing") -> ET.El
 
 
 def x_axis(root: ET.Element, across: Scale, axis: Axis, bottom: float, top: float) -> None:
-    for value in apart(ticks(across), across, axis) if axis.ticks else ():
+    for value in apart(ticks(across, axis.unit), across, axis) if axis.ticks else ():
         at = number(across(value))
         child(root, "path", {"class": "grid", "d": f"M{at} {number(top)}V{number(bottom)}"})
         write(root, axis.form(value), across(value), bottom + 14)
     child(root, "path", {"class": "axis", "d": f"M{number(across.start)} {number(bottom)}H{number(across.end)}"})
-    write(root, axis.label, (across.start + across.end) / 2, bottom + 30, kind="name")
+    below = bottom + (30 if axis.ticks else 16)
+    write(root, axis.label, (across.start + across.end) / 2, below, kind="name")
 
 
 def apart(values: Sequence[float], across: Scale, axis: Axis) -> list[float]:
@@ -279,7 +288,7 @@ def apart(values: Sequence[float], across: Scale, axis: Axis) -> list[float]:
 
 
 def y_axis(root: ET.Element, up: Scale, axis: Axis, right: float) -> None:
-    for value in ticks(up) if axis.ticks else ():
+    for value in ticks(up, axis.unit) if axis.ticks else ():
         at = number(up(value))
         child(root, "path", {"class": "grid", "d": f"M{LEFT} {at}H{number(right)}"})
         write(root, axis.form(value), LEFT - 5, up(value) + 4, "end")
@@ -318,8 +327,8 @@ def clip(
 
 
 def draw_mark(root: ET.Element, mark: Mark, x: float, y: float) -> None:
-    place = {"d": SHAPES[mark.series % SERIES], "transform": f"translate({number(x)} {number(y)})"}
-    child(root, "path", {"class": f"mark {tone_class(mark.tone)} s{mark.series % SERIES}", **place}, mark.label)
+    place = {"d": SHAPES[mark.series % len(SHAPES)], "transform": f"translate({number(x)} {number(y)})"}
+    child(root, "path", {"class": f"mark {tone_class(mark.tone)} s{mark.series % COLOURS}", **place}, mark.label)
 
 
 def tone_class(tone: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tools.page.drawings import Axis, Line, Mark, chart, pareto
-from tools.quantities import binary_size
+from tools.quantities import UNITS, binary_size
 from tools.records import Metric, Record, Run
 from tools.views import peak_memory, primary_time, seconds
 
@@ -25,13 +25,14 @@ class Kind:
 
 @dataclass(frozen=True)
 class Measure:
-    """higher: whether more is better."""
+    """higher: whether more is better; axis: of these values, where its ticks depend on them."""
 
     label: str
     value: Callable[[Record], float | None]
     form: Callable[[float], str]
     log: bool = False
     higher: bool = False
+    axis: Callable[[Sequence[float]], Axis] | None = None
 
 
 @dataclass(frozen=True)
@@ -43,12 +44,20 @@ class Point:
 
 @dataclass(frozen=True)
 class Front:
-    """names: of the series, in the order of their symbols."""
+    """best: names of the points that no other beats."""
 
     title: str
     svg: str
-    names: Sequence[str]
     best: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """The fronts of a path. names: of the series, in the order of their symbols, the same in all of them."""
+
+    path: str
+    names: Sequence[str]
+    fronts: Sequence[Front]
 
 
 def method(record: Record) -> str:
@@ -96,24 +105,40 @@ def in_seconds(value: float) -> str:
     return seconds(Metric(value))
 
 
+def percent(value: float) -> str:
+    return f"{value * 100:.4g}%"
+
+
+def in_bytes(values: Sequence[float]) -> Axis:
+    """Ticks in the binary unit that the largest is read in."""
+    power = min(len(UNITS) - 1, int(math.log2(max(1.0, *values)) // 10))
+    unit = 1024.0**power
+    return Axis("", form=lambda value: f"{value / unit:.4g} {UNITS[power]}", unit=unit)
+
+
 TIME = Measure("time", time_s, in_seconds, log=True)
-MEMORY = Measure("peak memory", memory_bytes, binary_size)
+MEMORY = Measure("peak memory", memory_bytes, binary_size, axis=in_bytes)
 QUALITIES = (
-    Measure("top-1", of_metrics("top1_fraction"), "{:.1%}".format, higher=True),
-    Measure("signal to error, dB", sqnr_db, "{:.0f}".format, higher=True),
+    Measure("top-1", of_metrics("top1_fraction"), percent, higher=True),
+    Measure("signal to error, dB", sqnr_db, "{:.4g}".format, higher=True),
 )
 
 
-def fronts(run: Run) -> list[Front]:
-    """Of each group of variants: its time against accuracy and against memory, and compression's sizes."""
-    found = []
-    for kind in KINDS:
-        for group, records in groups(run, kind).items():
-            title = f"{kind.path}, {group}"
-            quality = next((drawn for each in QUALITIES if (drawn := front(title, records, kind, TIME, each))), None)
-            memory = front(title, records, kind, TIME, MEMORY)
-            found += [drawn for drawn in (quality, memory) if drawn]
-    return found + sizes(run)
+def galleries(run: Run) -> list[Gallery]:
+    """Of each group of variants its time against accuracy and against memory; of compression sizes and accuracy."""
+    found = [gallery(run, kind) for kind in KINDS] + [sizes(run)]
+    return [each for each in found if each.fronts]
+
+
+def gallery(run: Run, kind: Kind) -> Gallery:
+    known = groups(run, kind)
+    names = list(dict.fromkeys(kind.name(record) for records in known.values() for record in records))
+    fronts: list[Front] = []
+    for group, records in known.items():
+        quality = next((made for each in QUALITIES if (made := front(group, records, kind, names, each))), None)
+        memory = front(group, records, kind, names, MEMORY)
+        fronts += [made for made in (quality, memory) if made]
+    return Gallery(kind.path, names, fronts)
 
 
 def groups(run: Run, kind: Kind) -> Mapping[str, Sequence[Record]]:
@@ -124,9 +149,9 @@ def groups(run: Run, kind: Kind) -> Mapping[str, Sequence[Record]]:
     return found
 
 
-def front(title: str, records: Sequence[Record], kind: Kind, x: Measure, y: Measure) -> Front | None:
-    points = [Point(kind.name(record), *both) for record in records if (both := values(record, x, y))]
-    return drawn(f"{title}: {x.label} and {y.label}", points, x, y)
+def front(group: str, records: Sequence[Record], kind: Kind, names: Sequence[str], y: Measure) -> Front | None:
+    points = [Point(kind.name(record), *both) for record in records if (both := values(record, TIME, y))]
+    return drawn(f"{group}: {TIME.label} and {y.label}", points, names, TIME, y)
 
 
 def values(record: Record, x: Measure, y: Measure) -> tuple[float, float] | None:
@@ -134,16 +159,20 @@ def values(record: Record, x: Measure, y: Measure) -> tuple[float, float] | None
     return None if first is None or second is None else (first, second)
 
 
-def drawn(title: str, points: Sequence[Point], x: Measure, y: Measure) -> Front | None:
+def drawn(title: str, points: Sequence[Point], names: Sequence[str], x: Measure, y: Measure) -> Front | None:
     """None where there are too few points, or none differs from another in y."""
     if len(points) < FEWEST or len({point.y for point in points}) < 2:
         return None
     best = [points[each] for each in pareto([(point.x, point.y) for point in points], more_is_better=y.higher)]
-    names = list(dict.fromkeys(point.name for point in points))
     marks = [mark(point, names.index(point.name), x, y) for point in points]
     line = Line(tuple((point.x, point.y) for point in best), "beaten by none", "front")
-    svg = chart(title, Axis(x.label, x.log, x.form), Axis(y.label, y.log, y.form), marks, (line,))
-    return Front(title, svg, names, list(dict.fromkeys(point.name for point in best)))
+    svg = chart(title, axis(x, [point.x for point in points]), axis(y, [point.y for point in points]), marks, (line,))
+    return Front(title, svg, list(dict.fromkeys(point.name for point in best)))
+
+
+def axis(measure: Measure, values: Sequence[float]) -> Axis:
+    made = measure.axis(values) if measure.axis else Axis("", measure.log, measure.form)
+    return replace(made, label=measure.label)
 
 
 def mark(point: Point, series: int, x: Measure, y: Measure) -> Mark:
@@ -152,17 +181,17 @@ def mark(point: Point, series: int, x: Measure, y: Measure) -> Mark:
 
 # compression: a case is a curve, each of its points a model with a size and an accuracy
 
-SIZE = Measure("size of the model", lambda record: None, binary_size)
-TOP1 = replace(QUALITIES[0], label="top-1")
+SIZE = Measure("size of the model", memory_bytes, binary_size, axis=in_bytes)
 
 
-def sizes(run: Run) -> list[Front]:
+def sizes(run: Run) -> Gallery:
     models: dict[str, list[Point]] = {}
     for record in run.records:
         if record.path.startswith("compression") and record.status == "ok":
             models.setdefault(str(record.params.get("model", "model")), []).extend(curve(record))
-    found = (drawn(f"compression, {model}: size and top-1", points, SIZE, TOP1) for model, points in models.items())
-    return [each for each in found if each]
+    names = list(dict.fromkeys(point.name for points in models.values() for point in points))
+    made = (drawn(f"{model}: size and top-1", points, names, SIZE, QUALITIES[0]) for model, points in models.items())
+    return Gallery("compression", names, [each for each in made if each])
 
 
 def curve(record: Record) -> Iterable[Point]:

@@ -5,7 +5,7 @@
   const table = document.getElementById("table"), body = table.tBodies[0];
   const rows = Array.from(body.rows, (element, number) => ({
     element, number, keys: keys[number], detail: null,
-    verdict: element.cells[0].textContent.trim(), id: element.cells[1].textContent.trim(), status: element.dataset.s,
+    verdict: element.cells[0].textContent.trim(), id: element.cells[1].firstChild.data.trim(), status: element.dataset.s,
     words: element.textContent.toLowerCase(),
   }));
 
@@ -60,14 +60,13 @@
     for (const heading of headings) heading.removeAttribute("aria-sort");
     headings[column].setAttribute("aria-sort", sign > 0 ? "ascending" : "descending");
   };
-  headings.forEach((heading, column) => {
-    if (column > keyed()) return;
+  const keyed = rows.length ? rows[0].keys.length : 0;
+  headings.slice(0, keyed + 1).forEach((heading, column) => {
     const button = make("button", heading.textContent.trim());
     button.type = "button";
     button.addEventListener("click", () => sort(column, heading.getAttribute("aria-sort") === "ascending" ? -1 : 1));
     heading.replaceChildren(button);
   });
-  function keyed() { return rows.length ? rows[0].keys.length : 0; }
 
   // Details, made when a case is opened for the first time
   let known = null;
@@ -77,7 +76,7 @@
     for (let at = 0; at < facts.length; at += 2) list.append(make("dt", words[facts[at]]), make("dd", words[facts[at + 1]]));
     return list;
   };
-  const HEADINGS = ["metric", "verdict", "base", "this run", "change", "chance reaches", "limit", "lines", "reason"];
+  const HEADINGS = ["metric", "verdict", "base", "this run", "change", "interval", "limit", "lines", "reason"];
   const LEFT = new Set([0, 1, 7, 8]);
   const cell = (name, word, column) => {
     const element = make(name, word, LEFT.has(column) ? (column === 8 ? "left wide" : "left") : "");
@@ -146,6 +145,6 @@
     button.type = "button";
     button.setAttribute("aria-expanded", "false");
     button.addEventListener("click", () => toggle(row, button));
-    row.element.cells[1].replaceChildren(button);
+    row.element.cells[1].firstChild.replaceWith(button);
   }
 }

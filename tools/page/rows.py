@@ -20,7 +20,7 @@ from tools.views import (
     why,
 )
 
-COLUMNS = ("verdict", "case", "latency", "change", "of roofline", "speed-up", "peak memory", "accuracy", "why")
+COLUMNS = ("verdict", "case", "latency", "change", "of roofline", "speed-up", "peak memory", "accuracy")
 ABSENT = "missing"  # the status of a case that left no record
 LONGEST_WHY = 160
 
