@@ -1,5 +1,6 @@
 """What one case yielded and what one invocation yielded. Standard library only: both sides of the house use it."""
 
+import functools
 import hashlib
 import json
 import re
@@ -45,6 +46,7 @@ class BadRecord(ValueError):
     """A record or metric that breaks the rules of this module."""
 
 
+@functools.cache
 def unit_suffix(name: str) -> str:
     """The longest suffix in UNITS that `name` ends with. Raises BadRecord when there is none."""
     matches = [suffix for suffix in UNITS if name.endswith(suffix)]
