@@ -32,7 +32,10 @@ def export(runs: Sequence[Run]) -> str:
 
 
 def tests(runs: Sequence[Run], file: Path) -> str:
-    """The configuration for `otava --config-file`: a test a case. YAML, of which JSON is a part."""
+    """The configuration for `otava analyze CASE --config-file`: a test a case. YAML, of which JSON is a part.
+
+    Metrics are named as here, alike in every test. (`otava validate` wants them unique, for the sake of Graphite.)
+    """
     columns, found = set(shared_columns(runs)), dict[str, dict[str, dict[str, object]]]()
     for figure in figures(runs[0]):
         if column(figure) in columns:
