@@ -8,13 +8,14 @@ from tools.compare import SEVERITY, Finding
 from tools.page.distributions import Distribution, distribution
 from tools.page.drawings import Axis, Line, Mark, Row, chart, strip
 from tools.page.subject import Subject
-from tools.page.texts import interval, told
+from tools.page.summary import joined
+from tools.page.texts import interval, percent, told
 from tools.records import Metric, Record
 from tools.tables import Table
-from tools.views import BLANK, change, show
+from tools.views import BLANK, show
 
 KEPT = ("case", "metric", "base", "this run")
-LEFT = frozenset({"verdict", "case", "metric", "reason", "test"})
+LEFT = frozenset({"verdict", "case", "metric", "reason"})
 MOST_CAUSES = 60
 MOST_SHOWN = 8  # findings of a cause that are open at once
 MOST_FOLDED = 200
@@ -36,6 +37,7 @@ class Concern:
     verdict: str
     title: str
     hint: str
+    tests: str
     command: str
     shown: Table
     folded: Table
@@ -52,7 +54,7 @@ def concerns(subject: Subject) -> tuple[Sequence[Concern], int]:
 def concern(subject: Subject, cause: Cause) -> Concern:
     shown, folded = cause.findings[:MOST_SHOWN], cause.findings[MOST_SHOWN : MOST_SHOWN + MOST_FOLDED]
     left_out = len(cause.findings) - len(shown) - len(folded)
-    texts = (str(cause.verdict), cause.title, cause.hint, cause.command)
+    texts = (str(cause.verdict), cause.title, cause.hint, tests(subject, cause), cause.command)
     first, more = (table(subject, findings, cause.title) for findings in (shown, folded))
     return Concern(*texts, first, more, left_out, pictures(subject, cause))
 
@@ -75,6 +77,11 @@ def place_of(record: Record | None) -> str:
     """`perf_tests/test_mxint8.py:31`; "" where the run does not tell."""
     file = record.node.partition("::")[0] if record else ""
     return f"{file}:{record.line}" if record and file and record.line else file
+
+
+def tests(subject: Subject, cause: Cause) -> str:
+    """Where the tests of its cases begin."""
+    return joined(dict.fromkeys(place for case in cause.cases if (place := place_of(subject.records.get(case)))))
 
 
 def pictures(subject: Subject, cause: Cause) -> list[Picture]:
@@ -127,8 +134,7 @@ COLUMNS: Mapping[str, Callable[[Subject, Finding], str]] = {
     "metric": lambda subject, finding: finding.metric,
     "base": lambda subject, finding: told(finding.metric, finding.baseline),
     "this run": lambda subject, finding: told(finding.metric, finding.value),
-    "change": lambda subject, finding: change(finding),
+    "change": lambda subject, finding: percent(finding.change),
     "interval": lambda subject, finding: interval(finding),
     "reason": lambda subject, finding: finding.reason,
-    "test": lambda subject, finding: place_of(subject.records.get(finding.case)),
 }

@@ -15,11 +15,11 @@ from tools.compare import Finding
 from tools.page.concerns import place_of
 from tools.page.distributions import Distribution, distribution
 from tools.page.subject import Subject
-from tools.page.texts import interval, told
+from tools.page.texts import interval, percent, told
 from tools.policy import policy_of
 from tools.records import Metric, Record
 from tools.tables import printable
-from tools.views import change, primary_time, seconds
+from tools.views import primary_time, seconds
 
 MOST_DISTRIBUTIONS = 4  # of a case, its time first
 
@@ -75,7 +75,7 @@ def listed(items: Mapping[str, Any]) -> str:
 
 def judged(finding: Finding, metric: Metric | None) -> Sequence[str]:
     name = finding.metric
-    texts = (told(name, finding.baseline), told(name, finding.value), change(finding), interval(finding))
+    texts = (told(name, finding.baseline), told(name, finding.value), percent(finding.change), interval(finding))
     return (name, finding.verdict, *texts, limit(name, metric), metric.where if metric else "", finding.reason)
 
 

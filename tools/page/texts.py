@@ -16,3 +16,7 @@ def interval(finding: Finding) -> str:
     if finding.low is None or finding.high is None:
         return ""
     return f"{finding.low:+.1%} to {finding.high:+.1%}"
+
+
+def percent(change: float | None) -> str:
+    return BLANK if change is None else f"{change:+.1%}"
