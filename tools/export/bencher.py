@@ -5,14 +5,13 @@ Source: bencher.dev/docs/reference/bencher-metric-format, with the JSON schema h
 Names of benchmarks have at most 1,024 bytes, slugs 64.
 """
 
-import hashlib
 import json
 import re
 import statistics
 from collections.abc import Sequence
 
 from tools.compare import Finding
-from tools.export.figures import Figure, figures
+from tools.export.figures import Figure, figures, fitted
 from tools.records import Run
 from tools.tables import printable
 
@@ -48,12 +47,3 @@ def benchmark(case: str) -> str:
 
 def slug_of(metric: str) -> str:
     return fitted(re.sub(r"[^a-z0-9]+", "-", metric.lower()).strip("-"), LONGEST_SLUG)
-
-
-def fitted(name: str, longest: int) -> str:
-    """What is too long keeps its beginning, and a digest that tells it from its like."""
-    encoded = name.encode()
-    if len(encoded) <= longest:
-        return name
-    digest = hashlib.sha256(encoded).hexdigest()[:12]
-    return f"{encoded[: longest - 13].decode(errors='ignore')}-{digest}"

@@ -1,5 +1,6 @@
 """The numbers that leave the house: what is judged, of cases whose results are right."""
 
+import hashlib
 from dataclasses import dataclass
 
 from tools.policy import Rule, policy_of
@@ -32,3 +33,12 @@ def figures(run: Run) -> list[Figure]:
     found = [Figure(record, name, metric) for record in right for name, metric in record.metrics.items()]
     judged = [figure for figure in found if policy_of(figure.name).rule is not Rule.NONE]
     return sorted(judged, key=lambda figure: (figure.case, figure.name))
+
+
+def fitted(name: str, longest: int) -> str:
+    """In bytes. What is too long keeps its beginning, and a digest that tells it from its like."""
+    encoded = name.encode()
+    if len(encoded) <= longest:
+        return name
+    digest = hashlib.sha256(encoded).hexdigest()[:12]
+    return f"{encoded[: longest - 13].decode(errors='ignore')}-{digest}"

@@ -10,12 +10,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.export.figures import Figure, figures
+from tools.export.figures import Figure, figures, fitted
 from tools.files import UnusableFile
 from tools.records import Run
 from tools.tables import printable
 
 FIXED = ("time", "commit")
+LONGEST_KEY = 480  # YAML takes 1,024 characters, and each could need a backslash
 
 
 def export(runs: Sequence[Run]) -> str:
@@ -41,12 +42,16 @@ def tests(runs: Sequence[Run], file: Path) -> str:
         if column(figure) in columns:
             direction = 1 if figure.higher_is_better else -1
             metric = {"column": column(figure), "direction": direction, "scale": 1.0}
-            found.setdefault(printable(figure.case), {})[printable(figure.name)] = metric
+            found.setdefault(key(figure.case), {})[key(figure.name)] = metric
     made = {
         case: {"type": "csv", "file": str(file), "time_column": "time", "attributes": ["commit"], "metrics": metrics}
         for case, metrics in found.items()
     }
-    return json.dumps({"tests": made}, indent=1) + "\n"
+    return json.dumps({"tests": made}, indent=1, ensure_ascii=False) + "\n"
+
+
+def key(name: str) -> str:
+    return fitted(printable(name), LONGEST_KEY)
 
 
 def refuse_several_devices(runs: Sequence[Run]) -> None:

@@ -11,6 +11,7 @@ from tools.export import otava
 from tools.files import UnusableFile
 from tools.tests.export.runs import ERROR, NAMES, hostile_run, mixed_run
 from tools.tests.samples import CASE, OTHER, fingerprint, record, run
+from tools.tests.test_tables import HOSTILE
 
 
 def read(runs):
@@ -18,6 +19,9 @@ def read(runs):
     header, *rows = csv.reader(io.StringIO(otava.export(runs), newline=""), delimiter=",", quotechar='"')
     assert len(set(header)) == len(header)
     found = {}
+    assert (
+        max(len(line.strip()) for line in otava.tests(runs, Path("x.csv")).splitlines() if line.endswith("{")) <= 1024
+    )
     for case, test in json.loads(otava.tests(runs, Path("x.csv")))["tests"].items():
         assert (test["type"], test["file"], test["time_column"], test["attributes"]) == (
             "csv",
@@ -59,6 +63,13 @@ def test_a_wrong_result_exports_no_numbers():
 
 def test_any_name_is_one_column():
     assert len(read([hostile_run()])) == len(NAMES)
+
+
+def test_names_that_yaml_cannot_take_as_a_key_are_cut_and_stay_apart():
+    long = [f"attention/{HOSTILE[1] * 300}{n}" for n in range(2)]
+    found = {case for case, _ in read([run(*(record(case, latency_s=1.0) for case in long))])}
+    assert len(found) == 2
+    assert all(case.startswith("attention/a|b") and len(case) <= 480 for case in found)
 
 
 def test_runs_of_two_devices_are_no_series():
