@@ -18,7 +18,14 @@ from fixtures.device import choose_device, set_up_process
 from fixtures.errors import SuiteError, UnknownDevice
 from fixtures.plugin import SESSION, Judge, measure
 from fixtures.progress import Progress
-from fixtures.selection import cases_of, learn, leave_out_larger_profiles, refuse_empty_promises, touches_perf_tests
+from fixtures.selection import (
+    cases_of,
+    learn,
+    leave_out_larger_profiles,
+    leave_out_unreached,
+    refuse_empty_promises,
+    touches_perf_tests,
+)
 from fixtures.session import PerfSession
 from fixtures.shards import ask_for_shard
 from tools import report as reports
@@ -37,6 +44,7 @@ BASELINES = pytest.StashKey[Mapping[str, Baseline]]()
 RUN = pytest.StashKey[Run]()
 RUN_FILE = pytest.StashKey[Path]()
 LOST = pytest.StashKey[str]()
+REACH = pytest.StashKey[str]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -54,6 +62,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--perf-vllm-python", metavar="EXE", help="starts vLLM, too; or PERF_VLLM_PYTHON (ci/vllm.sh)")
     group.addoption("--perf-vllm-model", metavar="DIR|ID", help="what vLLM starts with, instead of a model of ours")
     group.addoption("--perf-memory-history", metavar="DIR", help="CUDA: keep every allocation, for torch's visualizer")
+    group.addoption("--perf-affected", metavar="REV", help="only the cases that a change since then can reach")
     group.addoption("--perf-require-baseline", action="store_true", help="a case without baseline ends in exit code 3")
 
 
@@ -116,6 +125,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         prepare(config)
         learn(config, session, cases)
         leave_out_larger_profiles(config, session, items, cases)
+        config.stash[REACH] = leave_out_unreached(config, session, items, config.getoption("--perf-affected"))
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
+    told = config.stash.get(REACH, "")
+    return [printable(told)] if told else []
 
 
 def prepare(config: pytest.Config) -> None:

@@ -28,8 +28,10 @@ from tools.ab.outcome import Outcome, sentences, table
 from tools.ab.rule import MARGINS, Rule
 from tools.ab.selection import BadExpression
 from tools.ab.workers import WorkerLost
+from tools.annotations import annotations as annotated
 from tools.baselines import has_baseline, read_baselines
 from tools.compare import Finding, Verdict, exit_code, judge_run
+from tools.decided import decided, read_outcomes
 from tools.durations import store_durations
 from tools.files import UnusableFile, check_writable, exclusive, write_all_atomically, write_atomically
 from tools.gate.collect import collect
@@ -43,6 +45,9 @@ from tools.gate.trials import read_trials
 from tools.kernels import side_by_side
 from tools.memory_diff import contradictions, difference, told_apart
 from tools.merge import benchmarks, merge, read_parts
+from tools.page.document import html as whole_page
+from tools.page.subject import Recent, Subject
+from tools.pull_request import comment
 from tools.records import BROUGHT, BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run, write_run
@@ -126,17 +131,57 @@ def report(
     markdown: Annotated[
         Path | None, typer.Option(metavar="FILE", help="write Markdown here, and plots beside it, instead of printing")
     ] = None,
+    ab: Annotated[
+        list[Path] | None, typer.Option("--ab", metavar="FILE", help="an A/B of this run's suspects; may be repeated")
+    ] = None,
+    history: Annotated[
+        str, typer.Option(metavar="STORE", help="of  python -m tools history, for the course of each case")
+    ] = "",
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="write the whole report as one HTML file")] = None,
+    pull_request: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="write a comment of a screenful, in Markdown")
+    ] = None,
+    annotations: Annotated[bool, typer.Option("--annotations", help="print GitHub's workflow commands")] = False,
+    link: Annotated[str, typer.Option(metavar="URL", help="where the comment says the whole report is")] = "",
 ) -> None:
-    """Show a run as the tables of one view. Never judges: the exit code is 0 when the run can be read."""
+    """Show a run: one view, or HTML, or a comment. Never judges: the exit code is 0 when the run can be read."""
     if view not in VIEWS:
         raise typer.BadParameter(f"unknown view {view!r}, expected one of: {', '.join(VIEWS)}")
-    run, findings, own = judged_run(file, baselines)
-    page = VIEWS[view](run, findings)
-    if markdown is None:
-        show_page(console(page.tables), page)
-    else:
-        sentences = [*page.sentences, *reports.summary(run, findings, file, own)]
-        write_all_atomically(reports.documents(page, sentences, markdown), "report")
+    subject = subject_of(file, baselines, ab or [], history)
+    documents = {}
+    if html is not None:
+        documents[html] = whole_page(subject)
+    if pull_request is not None:
+        documents[pull_request] = comment(subject, link)
+    if markdown is not None:
+        documents |= reports.documents(*told_by(view, subject), markdown)
+    write_all_atomically(documents, "report")
+    if annotations:
+        print("\n".join(annotated(subject)))
+    if not documents and not annotations:
+        tables, _ = told_by(view, subject)
+        show_page(console(tables.tables), tables)
+
+
+def subject_of(file: Path, baselines: Path, ab: Sequence[Path], history: str) -> Subject:
+    """What every form of the report is made of: the run as its baselines and A/Bs judge it, and its past."""
+    run, findings, _ = judged_run(file, baselines)
+    outcomes = read_outcomes(ab, run)
+    past = recent_runs(history, run.fingerprint.slug) if history else {}
+    stored = read_baselines(baselines, run.fingerprint.slug)
+    return Subject(run, decided(run, findings, outcomes), stored, outcomes, past, file)
+
+
+def recent_runs(store: str, slug: str) -> Recent:
+    from tools.history.trends import recent  # its libraries are an extra
+
+    return recent(store, slug)
+
+
+def told_by(view: str, subject: Subject) -> tuple[reports.Page, Sequence[str]]:
+    found = VIEWS[view](subject.run, subject.findings)
+    own = has_baseline(subject.baselines, subject.run.fingerprint.slug)
+    return found, [*found.sentences, *reports.summary(subject.run, subject.findings, subject.file, own)]
 
 
 @app.command("memory-diff")
@@ -221,7 +266,8 @@ def refresh_command(
 
 def told_with(reason: str, runs: Sequence[Run]) -> list[str]:
     """What a reviewer asks beside the numbers."""
-    where = f"{len(runs)} process{'es' if len(runs) > 1 else ''} on {runs[0].fingerprint.slug}, commit {', '.join({run.commit for run in runs})}"
+    commits = ", ".join(dict.fromkeys(run.commit for run in runs))
+    where = f"{len(runs)} process{'es' if len(runs) > 1 else ''} on {runs[0].fingerprint.slug}, commit {commits}"
     return [f"reason: {reason.strip() or 'none was needed'}", where]
 
 
