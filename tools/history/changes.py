@@ -14,14 +14,15 @@ PELT believes its noise to be normal, known and independent. So what it proposes
     the size: at least SMALLEST, as in an A/B
     the place: the runs of the shorter segment must lie where those of the other hardly ever do, so that a few slow runs
     of a machine that has such runs now and then are none: by the binomial tail, at most RARE over all places
-    the shape: two levels must explain the runs better than any slope of RAMP runs or more does; a creep is no step
+    the shape: two levels must explain the runs better than any slope of RAMP runs or more does, or the lines through
+    both segments must be a step apart where they meet, by the same t test; a creep is no step
 
 and where one fails, the worst falls first, and the others are asked again. A number that repeats has no noise: there
 every step is a change that goes beyond the margin of its policy, or stays for MIN_RUNS runs on both sides.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -84,7 +85,7 @@ def exact(policy: Policy) -> bool:
 
 
 def steps(values: Array, policy: Policy) -> list[Step]:
-    """The steps of a series in the order of time; of times and ratios all must be positive. None of what is not judged."""
+    """The steps of a series in the order of time; times and ratios must be positive. None of what is not judged."""
     if noisy(policy):
         return noisy_steps(values, policy.floor)
     return exact_steps(values.tolist(), policy) if exact(policy) else []
@@ -92,6 +93,8 @@ def steps(values: Array, policy: Policy) -> list[Step]:
 
 def noisy_steps(values: Array, floor: float = 0.0, chance: float = CHANCE) -> list[Step]:
     """floor: what a step must exceed in the unit of the values."""
+    if not len(values):
+        return []
     logs = np.log(values)
     bounds = tested(logs, proposed(logs, chance), chance)
     levels = [math.exp(float(np.median(part))) for part in np.split(logs, bounds)]
@@ -138,12 +141,14 @@ def tested(logs: Array, bounds: Sequence[int], chance: float) -> list[int]:
     """The bounds that stand: while one fails a test, the one that fails most falls, and its segments become one."""
     bounds, cut = list(bounds), clipped(logs) if len(bounds) else logs
     while bounds:
-        noise = noise_of([part - part.mean() for part in np.split(cut, bounds)])
-        least = t_quantile(chance / (2 * len(logs)), noise.freedom) * noise.sd
+        parts = np.split(cut, bounds)
+        least, sloped = (
+            smallest([without(part) for part in parts], chance, len(logs)) for without in (off_level, off_line)
+        )
         edges = [0, *bounds, len(logs)]
-        around = [slice(*edges[place::2][:2]) for place in range(len(bounds))]
+        around = [slice(edges[place], edges[place + 2]) for place in range(len(bounds))]
         strengths = [
-            strength(cut[whole], logs[whole], bound - whole.start, least, len(logs))
+            strength(cut[whole], logs[whole], bound - whole.start, least, sloped, len(logs))
             for whole, bound in zip(around, bounds, strict=True)
         ]
         weakest = int(np.argmin(strengths))
@@ -153,16 +158,42 @@ def tested(logs: Array, bounds: Sequence[int], chance: float) -> list[int]:
     return bounds
 
 
-def strength(cut: Array, logs: Array, bound: int, least: float, places: int) -> float:
+def smallest(deviations: Sequence[Array], chance: float, places: int) -> float:
+    """Size that a difference of two single runs would need by the t test, at any of so many places."""
+    noise = noise_of(deviations)
+    return t_quantile(chance / (2 * places), noise.freedom) * noise.sd
+
+
+def strength(cut: Array, logs: Array, bound: int, least: float, sloped: float, places: int) -> float:
     """At least 1 where a step passes every test, less the more it fails one.
 
-    cut, logs  two neighbouring segments, with and without spikes cut back; bound: where the second begins
-    least      size that a difference of two single runs would need by the t test
+    cut, logs      two neighbouring segments, with and without spikes cut back; bound: where the second begins
+    least, sloped  see smallest: by the deviations from levels, and from lines
     """
     size = abs(float(cut[bound:].mean() - cut[:bound].mean()))
-    needed = max(least * math.sqrt(1 / bound + 1 / (len(cut) - bound)), math.log1p(SMALLEST))
+    share = math.sqrt(1 / bound + 1 / (len(cut) - bound))
     rare = math.log(visited(logs[:bound], logs[bound:]) * places) / math.log(RARE)
-    return min(size / needed, rare, squares_of_ramp(cut, bound) / squares(cut[:bound], cut[bound:]))
+    flat = squares_of_ramp(cut, bound) / squares(cut[:bound], cut[bound:])
+    flat = min(flat, size / max(least * share, math.log1p(SMALLEST)))
+    return min(rare, max(flat, jump(cut, bound) / max(2 * sloped * share, math.log1p(SMALLEST))))
+
+
+def jump(values: Array, bound: int) -> float:
+    """Size of the step between the lines through both segments, in the direction of their levels; 0 where one is short.
+
+    Its standard error is about twice that of a difference of levels: slopes have to be told, too.
+    """
+    before, after = values[:bound], values[bound:]
+    if min(len(before), len(after)) < RAMP:
+        return 0.0
+    apart = line_end(after[::-1]) - line_end(before)
+    return float(apart if after.mean() > before.mean() else -apart)
+
+
+def line_end(values: Array) -> float:
+    """Where the line of least squares is half a run after the last value."""
+    line = values - off_line(values)
+    return float(line[-1] + (line[-1] - line[-2]) / 2)
 
 
 def visited(before: Array, after: Array) -> float:
@@ -196,6 +227,10 @@ def squares_of_ramp(values: Array, bound: int) -> float:
     shapes -= shapes.mean(axis=1, keepdims=True)
     explained = (shapes @ values) ** 2 / np.sum(shapes**2, axis=1)
     return squares(values) - float(explained.max())
+
+
+def off_level(values: Array) -> Array:
+    return values - values.mean()
 
 
 def off_line(values: Array) -> Array:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tools.files import UnusableFile, write_all_atomically
+from tools.files import UnusableFile, check_writable, write_all_atomically
 from tools.history import view
 from tools.history.ingest import Ingested, ingest
 from tools.history.places import Place, place_of
@@ -47,23 +47,20 @@ def history(
         Path | None, typer.Option(metavar="FILE", help="write Markdown here instead of printing")
     ] = None,
 ) -> None:
-    """Trends of a folder of runs, and where they changed. Never judges: 0 unless nothing can be read or nothing is asked."""
+    """Trends of a folder of runs, and where they changed. Never judges: the exit code is 0 where there is a trend."""
     if html is not None and html == markdown:
         raise typer.BadParameter(f"--html and --markdown are both {html}, expected a file each")
-    pattern = compiled(keyword)
-    where = store or default_store(runs[0])
-    found = ingest(runs, where)
+    for file in (each for each in (html, markdown) if each is not None):
+        check_writable(file, "history")
+    pattern, where = compiled(keyword), store or default_store(runs[0])
+    place, found = place_of(where), ingest(runs, where)
     tell_broken(found)
     if not found.catalog.runs:
         stop(f"{where} holds no run, so there is no trend; give a folder of run files")
     check_known(found.catalog, device, anchor)
-    trends = asked(
-        place_of(where), lambda catalog: judged(place_of(where), catalog, pattern, metric or [], device, anchor)
-    )
+    trends = asked(place, lambda catalog: judged(place, catalog, pattern, metric or [], device, anchor))
     if not trends:
-        stop(
-            f"none of {len(found.catalog.runs)} runs has such a case and metric (-k {keyword!r}, --metric {metric or 'time'})"
-        )
+        stop(f"no run has such a case and metric (-k {keyword!r}, --metric {', '.join(metric or ['time'])})")
     deliver(trends, found, where, html, markdown)
 
 

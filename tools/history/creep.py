@@ -33,7 +33,7 @@ class Creep:
 
 
 def crept(values: Array, cuts: Sequence[int], steps: Sequence[Step], policy: Policy) -> Creep | None:
-    """The creep of a series since its first run, which begins the anchor; None where there is none, or none for the worse.
+    """The creep of a series since its first runs, which are the anchor; None where there is none for the worse.
 
     cuts  first runs after every step or mark: what changes there is explained
     """
@@ -43,7 +43,7 @@ def crept(values: Array, cuts: Sequence[int], steps: Sequence[Step], policy: Pol
 
 
 def noisy_creep(values: Array, cuts: Sequence[int], policy: Policy) -> Creep | None:
-    """What lies between the ends of each segment, added up, must go beyond the margin and, by a t test, beyond chance."""
+    """What lies between the ends of all segments must together be beyond the margin and, by a t test, beyond chance."""
     if len(values) < 2 * ENDS:
         return None
     logs, sign = clipped(np.log(values)), -1 if policy.higher_is_better else 1

@@ -8,7 +8,6 @@ import argparse
 import dataclasses
 import datetime
 import json
-import os
 import re
 import resource
 import subprocess
@@ -16,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -92,7 +92,7 @@ def step_ingest(runs: str, store: str) -> None:
 
 def step_one(runs: str, store: str) -> None:
     """One case and one metric over all runs."""
-    trends_of(store, "made/c0020/forward", [])
+    trends_of(store, "made/c0000/forward", [])
 
 
 def step_all(runs: str, store: str) -> None:
@@ -107,7 +107,8 @@ def trends_of(store: str, keyword: str, metrics: Sequence[str]) -> None:
 
     place = place_of(store)
     found = judged(place, read_catalog(place), re.compile(keyword), metrics, "", "")
-    print(sum(bool(each.steps) for each in found), "of", len(found), "changed")
+    if not found:
+        raise LookupError(f"no trend of {keyword!r} in {store}")
 
 
 def step_recent(runs: str, store: str) -> None:
@@ -120,35 +121,58 @@ def step_recent(runs: str, store: str) -> None:
 STEPS = {"ingest": step_ingest, "one": step_one, "all": step_all, "recent": step_recent}
 
 
-def measured(step: str, runs: Path, store: Path) -> tuple[float, float]:
-    """Wall seconds of the step in a fresh process, imports included, and its largest memory in MiB with its workers'."""
+@dataclass(frozen=True)
+class Cost:
+    """Of a step in a fresh process, once all is imported: wall seconds, those of its cores, and its largest memory.
+
+    What others do on the machine lengthens the first and not the second.
+    """
+
+    wall_s: float
+    busy_s: float
+    memory_mib: float
+
+    @property
+    def told(self) -> str:
+        return f"{self.wall_s:.1f} s ({self.busy_s:.1f})"
+
+
+def measured(step: str, runs: Path, store: Path) -> Cost:
     command = [sys.executable, "-m", "tools.history.scale", "--step", step, str(runs), str(store)]
-    started = time.perf_counter()
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    return time.perf_counter() - started, float(done.stdout.splitlines()[-1])
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return Cost(*map(float, done.stdout.split()))
 
 
 def run_step(step: str, runs: str, store: str) -> None:
+    import ruptures  # noqa: F401  the other libraries come with the modules
+
+    from tools.history import command, trends  # noqa: F401
+    from tools.history.store import arrow
+
+    arrow()
+    started, before = time.perf_counter(), busy_s()
     STEPS[step](runs, store)
     own, others = (resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    print((own + others * (len(os.sched_getaffinity(0)) if others else 0)) / 1024)
+    memory = own + others * (workers() if others else 0)
+    print(time.perf_counter() - started, busy_s() - before, memory / 1024)
+
+
+def busy_s() -> float:
+    """Seconds of the processor that this process and its ended children have used."""
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(each.ru_utime + each.ru_stime for each in used)
 
 
 def row(folder: Path, runs: int, cases: int, samples: int) -> tuple[str, ...]:
     files, store = folder / f"runs-{runs}", folder / f"store-{runs}"
     fleet(files, range(runs), runs, cases, samples)
     size = sum(each.stat().st_size for each in files.iterdir()) / runs / 1e6
-    ingest, memory = measured("ingest", files, store)
+    ingest = measured("ingest", files, store)
     fleet(files, [runs], runs, cases, samples)
-    more, _ = measured("ingest", files, store)
-    again, _ = measured("ingest", files, store)
-    one, _ = measured("one", files, store)
-    recent, _ = measured("recent", files, store)
-    every, all_memory = measured("all", files, store)
+    costs = [ingest, *(measured(step, files, store) for step in ("ingest", "ingest", "one", "recent", "all"))]
     held = sum(each.stat().st_size for each in store.iterdir()) / 1e6
-    seconds = (f"{each:.1f} s" for each in (ingest, more, again, one, recent, every))
-    memories = (f"{each:.0f} MiB" for each in (memory, all_memory))
-    return f"{runs:,}", f"{runs * cases * 5:,}", f"{size:.1f} MB", *seconds, f"{held:.0f} MB", *memories
+    memories = (f"{each.memory_mib:.0f} MiB" for each in (ingest, costs[-1]))
+    return f"{runs:,}", f"{runs * cases * 5:,}", f"{size:.1f} MB", *(c.told for c in costs), f"{held:.0f} MB", *memories
 
 
 COLUMNS = (
@@ -182,7 +206,8 @@ def main(arguments: Sequence[str]) -> None:
         with tempfile.TemporaryDirectory(prefix="perf-ratchet-fleet-") as folder:
             rows.append(row(Path(folder), runs, asked.cases, asked.samples))
         print(rows[-1], file=sys.stderr, flush=True)
-    title = f"{asked.cases:,} cases of 5 metrics a run, {asked.samples} samples a time, {workers()} cores"
+    cost = "wall seconds (and those of the cores)"
+    title = f"{asked.cases:,} cases of 5 metrics a run, {asked.samples} samples a time, {workers()} cores; {cost}"
     print(to_markdown(Table(title, COLUMNS, tuple(rows))))
 
 

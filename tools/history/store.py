@@ -128,7 +128,8 @@ def damaged(place: Place, error: Exception) -> UnusableFile:
 def table_at(place: Place) -> "pyarrow.Table":
     """Raises FileNotFoundError, and ValueError for what is no Parquet."""
     pyarrow = needed(arrow)
-    return pyarrow.parquet.read_table(io.BytesIO(place.read()))
+    content = pyarrow.BufferReader(place.read())  # no thread of pyarrow's is to hold a Python file while Python ends
+    return pyarrow.parquet.read_table(content, use_threads=False, pre_buffer=False)
 
 
 def parquet(table: "pyarrow.Table") -> bytes:

@@ -55,7 +55,7 @@ class Trend:
         return max([0.0, *(self.lost(step) for step in self.worse), *self.lost_by_creep()])
 
     def lost(self, step: Step) -> float:
-        """What of a step is still there at the end: nothing where most of it was won back; all where nothing was before."""
+        """What of a step is still there at the end; nothing where most of it was won back."""
         if step.before <= 0 or step.after <= 0 or self.level <= 0:
             return math.inf if worse(step.before, self.level, self.series.policy) else 0.0
         size, left = math.log(step.after / step.before), math.log(self.level / step.before)

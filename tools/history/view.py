@@ -136,7 +136,8 @@ def sentence(trend: Trend, catalog: Catalog) -> str:
     between = f"between {revision(series, last, catalog)} and {revision(series, step.first, catalog)}"
     levels = f"{form(series.metric, step.before)} -> {form(series.metric, step.after)}"
     where = f"{between} (run {file_of(catalog, int(series.runs[step.first]))}, {day(series, step.first, catalog)})"
-    return f"{series.case}: {series.metric} {percent(step.change)} ({levels}) {where}; {decide(series, last, step.first, catalog)}"
+    told = f"{series.case}: {series.metric} {percent(step.change)} ({levels}) {where}"
+    return f"{told}; {decide(series, last, step.first, catalog)}"
 
 
 def decide(series: Series, old: int, new: int, catalog: Catalog) -> str:
