@@ -14,7 +14,7 @@ from tools.records import Metric, Record
 from tools.tables import Table
 from tools.views import BLANK, show
 
-KEPT = ("case", "metric", "base", "this run")
+KEPT = ("case", "base", "this run")
 LEFT = frozenset({"verdict", "case", "metric", "reason"})
 MOST_CAUSES = 60
 MOST_SHOWN = 8  # findings of a cause that are open at once

@@ -6,8 +6,9 @@
   const rows = Array.from(body.rows, (element, number) => ({
     element, number, keys: keys[number], detail: null,
     verdict: element.cells[0].textContent.trim(), id: element.cells[1].firstChild.data.trim(), status: element.dataset.s,
-    words: element.textContent.toLowerCase(),
+    words: null, open: false,
   }));
+  const words = row => row.words ||= row.element.textContent.toLowerCase();
 
   const make = (name, text, className) => {
     const element = document.createElement(name);
@@ -26,23 +27,24 @@
   const form = document.getElementById("filter"), text = document.getElementById("text");
   const path = document.getElementById("path"), status = document.getElementById("status");
   const chips = Array.from(form.querySelectorAll("[name=verdict]")), count = document.getElementById("count");
+  const tell = shown => { count.textContent = `${shown} of ${rows.length} cases`; };
   const filter = () => {
-    const words = text.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = text.value.toLowerCase().split(/\s+/).filter(Boolean);
     const verdicts = new Set(chips.filter(chip => chip.checked).map(chip => chip.value));
     let shown = 0;
     for (const row of rows) {
       const fits = verdicts.has(row.verdict) && (!status.value || row.status === status.value) &&
-        (!path.value || row.id.split("/")[0] === path.value) && words.every(word => row.words.includes(word));
+        (!path.value || row.id.split("/")[0] === path.value) && wanted.every(word => words(row).includes(word));
       row.element.hidden = !fits;
       if (row.detail) row.detail.hidden = !fits || !row.open;
       shown += fits;
     }
-    count.textContent = `${shown} of ${rows.length} cases`;
+    tell(shown);
   };
   form.addEventListener("input", filter);
   form.addEventListener("submit", event => event.preventDefault());
   form.hidden = false;
-  filter();
+  tell(rows.length);
 
   // Sort: by verdict and case, then by what stands in the cells; what a row does not have comes last either way
   const headings = Array.from(table.tHead.rows[0].cells);

@@ -77,6 +77,13 @@ def test_hostile_text_is_shown_as_text(text):
     assert any(text in word for word in json.loads(page.scripts["dossiers"])["words"])
 
 
+def test_control_characters_are_shown_and_the_page_can_be_written():
+    text = html(hostile(HOSTILE[-1]))
+    assert parsed(text).text.count("\\x202e\\x00\\x1b[31m\\x0a\\xd800") > 10
+    assert not set("\u202e\x00\x1b\ud800") & set(text)
+    assert text.encode()
+
+
 def test_elements_are_closed_and_ids_are_one_each():
     text = html(subject())
     page = parsed(text)

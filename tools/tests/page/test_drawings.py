@@ -105,8 +105,9 @@ def test_a_line_is_cut_at_the_frame():
     assert numbers[1] == numbers[3]
 
 
-def test_a_line_beside_the_frame_is_not_drawn():
-    away = Line(((1.0, 1e6), (10.0, 1e6)), "", "roof")
+@pytest.mark.parametrize("points", [((1.0, 1e6), (10.0, 1e6)), ((1e-3, 1.0), (1.0, 1e4)), ((20.0, 1.0), (20.0, 2.0))])
+def test_a_line_beside_the_frame_is_not_drawn(points):
+    away = Line(points, "", "roof")
     assert not parts(made([Mark(1, 0.5, ""), Mark(10, 2, "")], LOG, LOG, [away]), "path", "roof")
 
 
@@ -118,14 +119,21 @@ def test_a_change_stands_upright_at_its_place():
 
 
 def test_a_strip_has_a_dot_a_value_and_a_median_a_row():
-    text = strip("s", [Row("base", (1.0, 2.0, 4.0, 8.0)), Row(NASTY, (3.0,), "regressed"), Row("none", ())], PLAIN)
+    text = strip(
+        "s", [Row("base", (1.0, 2.0, 4.0, 8.0)), Row(NASTY + "\x1b", (3.0,), "regressed"), Row("none", ())], PLAIN
+    )
     dots, medians = parts(text, "circle", "dot"), parts(text, "path", "median")
     assert [dot.find("title").text for dot in dots] == ["1", "2", "4", "8", "3"]
     assert [median.find("title").text for median in medians] == ["median 3, 4 values", "median 3, 1 values"]
     at = [float(median.get("d").removeprefix("M").split()[0]) for median in medians]
     assert at[0] == at[1] == float(dots[4].get("cx"))
     assert "regressed" in dots[4].get("class").split()
-    assert any(each.text == NASTY for each in parts(text, "text"))
+    assert any(each.text == NASTY + "\\x1b" for each in parts(text, "text"))
+
+
+def test_a_value_beyond_all_measure_does_not_squeeze_the_others():
+    dots = parts(strip("s", [Row("base", (1.0, 2.0, float("inf"), 1e300))], PLAIN), "circle")
+    assert [float(dot.get("cx")) for dot in dots] == pytest.approx([26.3, 333.7], abs=1)
 
 
 def test_bars_begin_at_zero_and_grow_with_their_number():
