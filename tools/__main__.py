@@ -32,7 +32,9 @@ from tools.annotations import annotations as annotated
 from tools.baselines import has_baseline, read_baselines
 from tools.compare import Finding, Verdict, exit_code, judge_run
 from tools.decided import decided, read_outcomes
+from tools.doctor import doctor
 from tools.durations import store_durations
+from tools.export.command import export
 from tools.files import UnusableFile, check_writable, exclusive, write_all_atomically, write_atomically
 from tools.gate.collect import collect
 from tools.gate.plot import write_power_plot
@@ -42,6 +44,7 @@ from tools.gate.report import markdown as gate_markdown
 from tools.gate.report import sentences as gate_sentences
 from tools.gate.report import tables as gate_tables
 from tools.gate.trials import read_trials
+from tools.history.command import history
 from tools.kernels import side_by_side
 from tools.memory_diff import contradictions, difference, told_apart
 from tools.merge import benchmarks, merge, read_parts
@@ -460,6 +463,10 @@ def interruptible() -> Iterator[None]:
     finally:
         for kind, handler in before.items():
             signal.signal(kind, handler)
+
+
+for verb in (history, export, doctor):
+    app.command()(verb)
 
 
 def main() -> None:

@@ -227,6 +227,36 @@ def test_report_writes_all_tables_of_a_view_as_markdown(tool, tmp_path, stored_a
     assert "\n\n- rtx: unsupported: CUDA only (resnet18)\n- 2 cases (1 ok, 1 unsupported)" in text
 
 
+def test_report_writes_every_form_at_once_and_annotates(tool, tmp_path, stored_at):
+    worse = run_file(tmp_path, run(replace(record(graph_count=2, latency_s=0.01), node="perf_tests/t.py::t", line=7)))
+    html, told = tmp_path / "out" / "r.html", tmp_path / "out" / "r.md"
+    link = "https://example.org/runs/1"
+    options = ["--html", html, "--pull-request", told, "--annotations", "--link", link]
+    answer = tool("report", worse, "--baselines", stored_at, *options)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith("::error file=perf_tests/t.py,line=7,")
+    assert "graph_count" in html.read_text()
+    assert "Regressed: 1 case" in told.read_text().splitlines()[0]
+    assert link in told.read_text()
+
+
+def test_report_takes_no_ab_of_other_files(tool, tmp_path, stored_at):
+    ab = tmp_path / "ab.json"
+    ab.write_text("{}")
+    file = run_file(tmp_path, run(record(graph_count=1, latency_s=0.01)))
+    answer = tool("report", file, "--baselines", stored_at, "--ab", ab)
+    assert (answer.code, str(ab) in answer.complaint) == (2, True)
+
+
+def test_report_shows_the_course_of_a_case_from_a_store(tool, tmp_path, stored_at):
+    files = [run_file(tmp_path / "runs", made) for made in [run(record(graph_count=1, latency_s=0.01))]]
+    assert tool("history", tmp_path / "runs", "--store", tmp_path / "store").code == 0
+    html = tmp_path / "r.html"
+    options = ["--history", tmp_path / "store", "--html", html]
+    assert tool("report", *files, "--baselines", stored_at, *options).code == 0
+    assert "c0ffee" in html.read_text()
+
+
 def test_report_that_cannot_be_written_is_exit_2(tool, tmp_path, stored_at):
     file = run_file(tmp_path, run(record(**SAME)))
     answer = tool("report", file, "--baselines", stored_at, "--markdown", file / "page.md")
