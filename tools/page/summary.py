@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from tools.causes import ATTENTION
 from tools.compare import Verdict, worst
 from tools.decided import final_code
 from tools.page.subject import Subject
@@ -16,7 +17,11 @@ MEANINGS = {0: "nothing regressed", 1: "regressed", 3: "could not judge"}
 
 @dataclass(frozen=True)
 class Summary:
-    """headline: the exit code in words; chips: verdict -> how many cases it is the worst of; facts: name -> text."""
+    """headline: the exit code in words; tone: the verdict whose colour it has.
+
+    chips  verdict -> how many cases it is the worst of
+    facts  name -> text
+    """
 
     headline: str
     tone: str
@@ -32,16 +37,18 @@ def summary(subject: Subject) -> Summary:
     found = {verdict: chips[verdict] for verdict in Verdict if chips[verdict]}
     tone = {0: "improved", 1: "regressed", 3: "missing"}[code]
     return Summary(
-        headline(code, found), tone, counts(run, subject.findings), found, facts(subject), differences(subject)
+        headline(subject, code, found), tone, counts(run, subject.findings), found, facts(subject), differences(subject)
     )
 
 
-def headline(code: int, chips: Mapping[Verdict, int]) -> str:
-    """`1 regressed: 2 cases regressed, 1 suspect`."""
-    told = {Verdict.REGRESSED, Verdict.MISSING, Verdict.INCOMPARABLE, Verdict.SUSPECT}
-    named = [f"{number} {verdict}" for verdict, number in chips.items() if verdict in told]
-    cases = f"of {sum(chips.values())} cases "
-    return f"{MEANINGS[code]} ({code}): {cases}{', '.join(named) if named else 'none needs attention'}"
+def headline(subject: Subject, code: int, chips: Mapping[Verdict, int]) -> str:
+    """`regressed (1): of 256 cases 2 regressed, 1 suspect`."""
+    named = [f"{number} {verdict}" for verdict, number in chips.items() if verdict in ATTENTION]
+    count = sum(chips.values())
+    told = f"of {count} case{'' if count == 1 else 's'} {', '.join(named) or 'none needs attention'}"
+    if code == 3 and not named:
+        told = "an A/B decided nothing, or not all" if subject.outcomes else "nothing was measured"
+    return f"{MEANINGS[code]} ({code}): {told}"
 
 
 def facts(subject: Subject) -> Mapping[str, str]:

@@ -2,8 +2,10 @@
 
 import pytest
 
+from tools.compare import Verdict
 from tools.page.summary import summary
 from tools.records import Shard
+from tools.tests.ab.test_outcome import judgement, outcome
 from tools.tests.page.samples import subject
 from tools.tests.samples import CASE, OTHER, baseline, fingerprint, record, run, stored
 
@@ -14,9 +16,9 @@ KEPT = baseline({CASE: stored(peak_allocated_bytes=1_000_000)})
 @pytest.mark.parametrize(
     ("made", "kept", "headline", "tone"),
     [
-        (run(GOOD), KEPT, "nothing regressed (0): of 1 cases none needs attention", "improved"),
-        (run(record(peak_allocated_bytes=2_000_000)), KEPT, "regressed (1): of 1 cases 1 regressed", "regressed"),
-        (run(record(status="error", reason="wrong")), KEPT, "regressed (1): of 1 cases 1 regressed", "regressed"),
+        (run(GOOD), KEPT, "nothing regressed (0): of 1 case none needs attention", "improved"),
+        (run(record(peak_allocated_bytes=2_000_000)), KEPT, "regressed (1): of 1 case 1 regressed", "regressed"),
+        (run(record(status="error", reason="wrong")), KEPT, "regressed (1): of 1 case 1 regressed", "regressed"),
         (
             run(GOOD),
             baseline({CASE: stored(peak_allocated_bytes=1_000_000), OTHER: stored(latency_s=1.0)}),
@@ -28,6 +30,14 @@ KEPT = baseline({CASE: stored(peak_allocated_bytes=1_000_000)})
 def test_the_headline_is_the_exit_code_in_words(made, kept, headline, tone):
     found = summary(subject(made, kept))
     assert (found.headline, found.tone) == (headline, tone)
+
+
+def test_what_cannot_be_judged_says_why():
+    assert summary(subject(run(), baseline({}))).headline == "could not judge (3): nothing was measured"
+    job = outcome(judgement(Verdict.INCONCLUSIVE, judged=False, change=None))
+    told = summary(subject(run(GOOD), KEPT, outcomes=(job,)))
+    assert told.headline == "could not judge (3): an A/B decided nothing, or not all"
+    assert told.facts["A/B"].startswith("c0ffee0c0ffe against main (bbbbbbbbbbbb)")
 
 
 def test_differences_are_told_once_with_the_paths_they_concern():
