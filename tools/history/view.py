@@ -119,30 +119,43 @@ def before(series: Series, place: int) -> int:
 
 
 def sentences(trends: Sequence[Trend], catalog: Catalog) -> list[str]:
-    """One for each series that is worse or crept, worst first."""
-    bad = [each for each in ranked(trends) if each.loss]
-    told = [sentence(each, catalog) for each in bad[:MOST_TOLD]]
-    return told + ([f"and {len(bad) - MOST_TOLD} more that are worse or crept"] if len(bad) > MOST_TOLD else [])
+    """One for all series that got worse between the same two runs, one for each that crept; worst first."""
+    groups: dict[tuple[int, ...], list[Trend]] = {}
+    for place, each in enumerate(each for each in ranked(trends) if each.loss):
+        groups.setdefault((-1, place) if state(each) == "crept" else between(each), []).append(each)
+    told = [sentence(group, catalog) for group in list(groups.values())[:MOST_TOLD]]
+    return told + (
+        [f"and {len(groups) - MOST_TOLD} more places where something got worse"] if len(groups) > MOST_TOLD else []
+    )
 
 
-def sentence(trend: Trend, catalog: Catalog) -> str:
-    series = trend.series
-    if state(trend) == "crept" and trend.creep:
-        levels = f"{form(series.metric, trend.creep.anchor)} -> {form(series.metric, trend.creep.last)}"
-        moved = f"crept {percent(trend.creep.drift)} since {since(trend, catalog)} ({levels}); no step explains it"
-        return f"{series.case}: {series.metric} {moved}; {decide(series, trend.anchor, len(series.runs) - 1, catalog)}"
+def between(trend: Trend) -> tuple[int, int]:
+    """Numbers of the runs before and after the worst step."""
     step = max(trend.worse, key=trend.lost)
-    last = before(series, step.first)
-    between = f"between {revision(series, last, catalog)} and {revision(series, step.first, catalog)}"
+    old, new = before(trend.series, step.first), step.first
+    return int(trend.series.runs[old]), int(trend.series.runs[new])
+
+
+def sentence(group: Sequence[Trend], catalog: Catalog) -> str:
+    """What to know of the worst of a group, how many more there are, and the next command."""
+    worst, series = group[0], group[0].series
+    more = f" and {len(group) - 1} more trend{'s' * (len(group) > 2)}" if len(group) > 1 else ""
+    if state(worst) == "crept" and worst.creep:
+        levels = f"{form(series.metric, worst.creep.anchor)} -> {form(series.metric, worst.creep.last)}"
+        moved = f"crept {percent(worst.creep.drift)} since {since(worst, catalog)} ({levels}); no step explains it"
+        runs = int(series.runs[worst.anchor]), int(series.runs[-1])
+        return f"{series.case}: {series.metric} {moved}; {decide(series, *runs, catalog)}"
+    step, (old, new) = max(worst.worse, key=worst.lost), between(worst)
+    told = " and ".join(catalog.runs[run].header.revision[:13] for run in (old, new))
     levels = f"{form(series.metric, step.before)} -> {form(series.metric, step.after)}"
-    where = f"{between} (run {file_of(catalog, int(series.runs[step.first]))}, {day(series, step.first, catalog)})"
-    told = f"{series.case}: {series.metric} {percent(step.change)} ({levels}) {where}"
-    return f"{told}; {decide(series, last, step.first, catalog)}"
+    where = f"between {told} (run {file_of(catalog, new)}, {day(series, step.first, catalog)})"
+    moved = f"{series.metric} {percent(step.change)} ({levels}) {where}"
+    return f"{series.case}{more}: {moved}; {decide(series, old, new, catalog)}"
 
 
 def decide(series: Series, old: int, new: int, catalog: Catalog) -> str:
     """The next command: of a time an A/B of both revisions, of a number that repeats the commits between them."""
-    commits = [catalog.runs[int(series.runs[place])].header.commit for place in (old, new)]
+    commits = [catalog.runs[run].header.commit for run in (old, new)]
     if commits[0] == commits[1]:
         return f"both are {commits[0]}: not the code, but the machine or uncommitted changes"
     if series.policy.noisy:
