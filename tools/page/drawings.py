@@ -4,22 +4,18 @@ Whoever puts one on a page puts theme.css there, too. Every drawing has a title 
 mark one to hover over. Numbers that cannot be drawn (zero on a log axis, beyond what a metric can hold) are left out.
 """
 
-import math
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from tools.records import LARGEST
+from tools.page.scales import Scale, drawable, scale, ticks
 from tools.tables import printable
 
 WIDTH, HEIGHT = 360, 230  # readable on a phone as it is; wider places scale it up
 LEFT, RIGHT, TOP, BOTTOM = 58, 14, 26, 40
 ROW, ROW_LABEL, ROWS_BOTTOM = 34, 14, 34  # of strips and bars: each row has its label above
 COLOURS = 8  # theme.css has as many
-STEPS = (1, 2, 5, 10)
-LARGEST_DRAWN = 100.0 * LARGEST
-BEYOND = 0.04  # what an axis goes beyond its marks, of its length
 
 # Centred on 0, about 8 wide. Their number and that of the colours have no common divisor, so that no two series look
 # alike before the 56th, and what colour says is also said by shape.
@@ -82,66 +78,6 @@ class Row:
     series: int = 0
 
 
-@dataclass(frozen=True)
-class Scale:
-    """Numbers of an axis -> positions in the drawing."""
-
-    low: float
-    high: float
-    start: float
-    end: float
-    log: bool
-
-    def __call__(self, value: float) -> float:
-        low, high, at = (math.log10(v) if self.log else v for v in (self.low, self.high, value))
-        return self.start + (at - low) / (high - low) * (self.end - self.start)
-
-    def holds(self, value: float) -> bool:
-        return self.low <= value <= self.high
-
-
-def drawable(value: float, log: bool = False) -> bool:
-    return abs(value) <= LARGEST_DRAWN and (value > 0 or not log)
-
-
-def scale(values: Iterable[float], axis: Axis, start: float, end: float, least: float | None = None) -> Scale:
-    """Round every value with a little room at both ends. least: a number the axis holds whatever the values."""
-    found = [value for value in values if drawable(value, axis.log)]
-    found += [] if least is None else [least]
-    low, high = (min(found), max(found)) if found else (1.0, 2.0)
-    if axis.log:
-        span = (high / low) ** BEYOND if high > low * 1.001 else 1.5
-        return Scale(low / span, high * span, start, end, True)
-    room = (high - low) * BEYOND or abs(high) * 0.05 or 1.0
-    return Scale(low if low == least else low - room, high + room, start, end, False)
-
-
-def ticks(on: Scale, unit: float = 1.0, wanted: int = 6) -> list[float]:
-    """Round numbers, about as many as wanted; on a log axis powers of ten, or 1, 2, 5 times these where few."""
-    if on.log:
-        return log_ticks(on, wanted)
-    return [unit * value for value in linear_ticks(on.low / unit, on.high / unit, wanted)]
-
-
-def linear_ticks(low: float, high: float, wanted: int) -> list[float]:
-    rough = (high - low) / wanted
-    power = 10.0 ** math.floor(math.log10(rough))
-    step = next(power * each for each in STEPS if power * each >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
-
-
-def log_ticks(on: Scale, wanted: int) -> list[float]:
-    first, last = math.floor(math.log10(on.low)), math.ceil(math.log10(on.high))
-    fine = [
-        each * 10.0**power for power in range(first, last + 1) for each in STEPS[:-1] if on.holds(each * 10.0**power)
-    ]
-    whole = [value for value in fine if on.holds(value) and math.isclose(math.log10(value) % 1, 0, abs_tol=1e-9)]
-    if len(whole) >= 3:
-        return whole[:: math.ceil(len(whole) / wanted)]
-    return fine if len(fine) >= 2 else linear_ticks(on.low, on.high, wanted)
-
-
 def chart(
     title: str,
     x: Axis,
@@ -155,8 +91,8 @@ def chart(
     marks = [mark for mark in marks if drawable(mark.x, x.log) and drawable(mark.y, y.log)]
     joined = [replace(line, points=tuple(fitting(line, x, y))) for line in lines]
     spans = [point for line in joined if line.kind in ("line", "front") for point in line.points]
-    across = scale([*(mark.x for mark in marks), *(p[0] for p in spans)], x, LEFT, width - RIGHT)
-    up = scale([*(mark.y for mark in marks), *(p[1] for p in spans)], y, height - BOTTOM, TOP)
+    across = scale([*(mark.x for mark in marks), *(p[0] for p in spans)], x.log, LEFT, width - RIGHT)
+    up = scale([*(mark.y for mark in marks), *(p[1] for p in spans)], y.log, height - BOTTOM, TOP)
     root = drawing(title, width, height)
     x_axis(root, across, x, height - BOTTOM, TOP)
     y_axis(root, up, y, width - RIGHT)
@@ -174,7 +110,7 @@ def fitting(line: Line, x: Axis, y: Axis) -> Iterator[tuple[float, float]]:
 def strip(title: str, rows: Sequence[Row], x: Axis, width: int = WIDTH) -> str:
     """A row a distribution: every value a dot, the median a bar across it."""
     height = ROW * len(rows) + ROWS_BOTTOM
-    across = scale([value for row in rows for value in row.values], x, RIGHT, width - RIGHT)
+    across = scale([value for row in rows for value in row.values], x.log, RIGHT, width - RIGHT)
     root = drawing(title, width, height)
     x_axis(root, across, x, height - ROWS_BOTTOM, 0)
     for number, row in enumerate(rows):
@@ -197,7 +133,7 @@ def draw_values(root: ET.Element, row: Row, values: Sequence[float], across: Sca
 def bars(title: str, rows: Sequence[Row], x: Axis, width: int = WIDTH) -> str:
     """A bar a row from 0 on, its label above and its number behind it."""
     height = ROW * len(rows) + ROWS_BOTTOM
-    across = scale([row.values[0] for row in rows], x, RIGHT, width - RIGHT - 40, least=0.0)
+    across = scale([row.values[0] for row in rows], x.log, RIGHT, width - RIGHT - 40, least=0.0)
     root = drawing(title, width, height)
     x_axis(root, across, x, height - ROWS_BOTTOM, 0)
     for place, row in enumerate(rows):
@@ -222,8 +158,8 @@ def sparkline(
 ) -> str:
     """A line without axes, its last value a dot, and those whose numbers are `marked` (change points) rings."""
     found = {place: value for place, value in enumerate(values) if drawable(value)}
-    across = scale(found, Axis(""), 3, width - 3)
-    up = scale(found.values(), Axis(""), height - 3, 3)
+    across = scale(found, False, 3, width - 3)
+    up = scale(found.values(), False, height - 3, 3)
     root = drawing(title, width, height, "spark")
     points = {place: f"{across(place):.0f},{up(value):.0f}" for place, value in found.items()}
     child(root, "polyline", {"points": " ".join(points.values())})
@@ -243,17 +179,6 @@ def symbol(series: int) -> str:
         {"class": f"mark s{series % COLOURS}", "d": SHAPES[series % len(SHAPES)], "transform": "translate(7 7)"},
     )
     return text_of(root)
-
-
-def pareto(points: Sequence[tuple[float, float]], more_is_better: bool = False) -> list[int]:
-    """Numbers of the points that no other one beats: less x and less y (or more y). In the order of x."""
-    sign = -1 if more_is_better else 1
-    order = sorted(range(len(points)), key=lambda each: (points[each][0], sign * points[each][1]))
-    front: list[int] = []
-    for each in order:
-        if not front or sign * points[each][1] < sign * points[front[-1]][1]:
-            front.append(each)
-    return front
 
 
 def drawing(title: str, width: int, height: int, kind: str = "drawing") -> ET.Element:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tools.page.drawings import Axis, Line, Mark, chart, pareto
+from tools.page.drawings import Axis, Line, Mark, chart
 from tools.quantities import UNITS, binary_size
 from tools.records import Metric, Record, Run
 from tools.views import peak_memory, primary_time, seconds
@@ -168,6 +168,17 @@ def drawn(title: str, points: Sequence[Point], names: Sequence[str], x: Measure,
     line = Line(tuple((point.x, point.y) for point in best), "beaten by none", "front")
     svg = chart(title, axis(x, [point.x for point in points]), axis(y, [point.y for point in points]), marks, (line,))
     return Front(title, svg, list(dict.fromkeys(point.name for point in best)))
+
+
+def pareto(points: Sequence[tuple[float, float]], more_is_better: bool = False) -> list[int]:
+    """Numbers of the points that no other one beats: less x and less y (or more y). In the order of x."""
+    sign = -1 if more_is_better else 1
+    order = sorted(range(len(points)), key=lambda each: (points[each][0], sign * points[each][1]))
+    front: list[int] = []
+    for each in order:
+        if not front or sign * points[each][1] < sign * points[front[-1]][1]:
+            front.append(each)
+    return front
 
 
 def axis(measure: Measure, values: Sequence[float]) -> Axis:

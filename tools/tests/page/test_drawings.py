@@ -6,7 +6,7 @@ from itertools import pairwise
 import pytest
 
 from tools.page import drawings
-from tools.page.drawings import Axis, Line, Mark, Row, Scale, bars, chart, linear_ticks, pareto, sparkline, strip, ticks
+from tools.page.drawings import Axis, Line, Mark, Row, bars, chart, sparkline, strip
 from tools.tests.samples import NASTY
 
 PLAIN = Axis("x")
@@ -24,35 +24,6 @@ def place(mark):
 
 def made(marks, x=PLAIN, y=PLAIN, lines=()):
     return chart("title", x, y, marks, lines)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0.0, 1.0, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]),
-        (-5.0, 5.0, [-4.0, -2.0, 0.0, 2.0, 4.0]),
-        (0.0101, 0.0111, [0.0102, 0.0104, 0.0106, 0.0108, 0.011]),
-        (1e9, 1.0001e9, [1e9, 1.00002e9, 1.00004e9, 1.00006e9, 1.00008e9, 1.0001e9]),
-    ],
-)
-def test_ticks_are_round_and_inside(low, high, expected):
-    assert linear_ticks(low, high, 6) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0.5, 2000.0, [1, 10, 100, 1000]),
-        (3.0, 70.0, [5, 10, 20, 50]),
-        (1.01, 1.09, [1.02, 1.04, 1.06, 1.08]),
-    ],
-)
-def test_ticks_of_a_log_axis(low, high, expected):
-    assert ticks(Scale(low, high, 0, 100, True)) == pytest.approx(expected)
-
-
-def test_ticks_of_bytes_are_round_in_their_unit():
-    assert ticks(Scale(0, 200 * 1024, 0, 100, False), 1024.0) == [each * 1024.0 for each in (0, 50, 100, 150, 200)]
 
 
 @pytest.mark.parametrize("axis", [PLAIN, LOG])
@@ -156,20 +127,6 @@ def test_a_sparkline_marks_its_last_value_and_its_changes():
 @pytest.mark.parametrize("values", [[], [1.0], [float("inf")]])
 def test_a_sparkline_of_little_is_no_error(values):
     assert "<svg" in sparkline("s", values)
-
-
-@pytest.mark.parametrize(
-    ("points", "more", "expected"),
-    [
-        ([(1, 5), (2, 3), (3, 4), (4, 1)], False, [0, 1, 3]),
-        ([(1, 5), (2, 3), (3, 6), (4, 1)], True, [0, 2]),
-        ([(1, 5), (1, 4)], False, [1]),
-        ([(1, 5), (1, 5)], False, [0]),
-        ([], True, []),
-    ],
-)
-def test_the_front_is_what_no_other_point_beats(points, more, expected):
-    assert pareto(points, more_is_better=more) == expected
 
 
 def test_texts_of_an_axis_do_not_run_into_each_other():

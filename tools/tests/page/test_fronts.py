@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.page.fronts import galleries
+from tools.page.fronts import galleries, pareto
 from tools.records import Metric
 from tools.tests.samples import record, run
 
@@ -65,3 +65,17 @@ def test_compression_is_size_against_accuracy_a_point_a_width():
     assert gallery.fronts[0].title == "mlp: size and top-1"
     assert gallery.fronts[0].svg.count('class="mark') == 3
     assert list(gallery.fronts[0].best) == ["ptq/mlp"]
+
+
+@pytest.mark.parametrize(
+    ("points", "more", "expected"),
+    [
+        ([(1, 5), (2, 3), (3, 4), (4, 1)], False, [0, 1, 3]),
+        ([(1, 5), (2, 3), (3, 6), (4, 1)], True, [0, 2]),
+        ([(1, 5), (1, 4)], False, [1]),
+        ([(1, 5), (1, 5)], False, [0]),
+        ([], True, []),
+    ],
+)
+def test_the_front_is_what_no_other_point_beats(points, more, expected):
+    assert pareto(points, more_is_better=more) == expected
