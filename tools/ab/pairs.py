@@ -16,6 +16,7 @@ from tools.ab.slots import Alternation, Duel, Slot, objections
 from tools.ab.workers import Worker, WorkerLost, environment
 
 BASE, HEAD, TWIN = "base", "head", "twin"
+NO_TURN = "Unlockable"  # of fixtures/lock.py
 LOST = "lost"  # no status of a case: its worker ended, or fresh processes disagree
 
 
@@ -275,9 +276,12 @@ def surveyed(worker: Worker, hang_s: float) -> dict[str, Any]:
 
 
 def refuse_unfit(worker: Worker, answer: Mapping[str, Any]) -> None:
-    """Nothing is measured with an arm that cannot be imported, or that came from somewhere else."""
+    """Nothing is measured with an arm that cannot be imported, has no turn on the GPU, or came from somewhere else."""
     if "reason" in answer:
-        raise WorkerLost(f"{worker.arm}: cannot be imported: {answer['reason']}")
+        kind, _, told = answer["reason"].partition(": ")
+        raise WorkerLost(
+            f"{worker.arm}: no turn: {told}" if kind == NO_TURN else f"{worker.arm}: cannot be imported: {kind}: {told}"
+        )
     if os.path.realpath(answer["root"]) != os.path.realpath(worker.checkout):
         raise WorkerLost(
             f"{worker.arm}: imported {answer['root']}, expected its own checkout; is another one installed?"
