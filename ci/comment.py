@@ -18,7 +18,9 @@ from typing import BinaryIO
 MEMBER = "run.comment.md"
 MOST_CHARACTERS = 65_536  # of a comment on GitHub
 MOST_BYTES = 4 * MOST_CHARACTERS
-MARKER = re.compile(r"<!-- perf-ratchet:[a-z0-9]+(-[a-z0-9]+)* -->")
+MARKED = re.compile(
+    r"(.* )?<!-- perf-ratchet:[a-z0-9]+(-[a-z0-9]+)* -->"
+)  # its first line: the verdict, then the device
 
 
 class Refused(Exception):
@@ -38,9 +40,9 @@ def read_comment(artifact: BinaryIO) -> str:
 
 def checked(text: str) -> str:
     """The text, if it is a comment of ours, with nobody called by it: no name follows an @ at once."""
-    marker = text.partition("\n")[0].rstrip("\r")
-    if not MARKER.fullmatch(marker):
-        raise Refused(f"{MEMBER} begins with {marker[:60]!r}, expected <!-- perf-ratchet:DEVICE -->")
+    first = text.partition("\n")[0].rstrip("\r")
+    if not MARKED.fullmatch(first):
+        raise Refused(f"{MEMBER} begins with {first[:60]!r}, expected a line that ends in <!-- perf-ratchet:DEVICE -->")
     if len(text) > MOST_CHARACTERS:
         raise Refused(f"{MEMBER} is longer than {MOST_CHARACTERS} characters")
     return text.replace("@", "@\N{WORD JOINER}")

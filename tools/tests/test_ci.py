@@ -86,5 +86,14 @@ def test_what_is_decided_or_broken_needs_no_second_look(folder, pytest_code, cod
     assert perf(folder, PERF_BASE="v1", PYTEST_CODE=str(pytest_code)) == (code, "")
 
 
+@pytest.mark.parametrize("pytest_code", [0, 1, 3])
+def test_every_run_that_was_judged_has_a_report(folder, pytest_code):
+    assert perf(folder, "--perf-run", "here.json", PYTEST_CODE=str(pytest_code))[0] == pytest_code
+    calls = (folder / "calls.log").read_text()
+    assert "-m tools report here.json --baselines baselines --html here.html --pull-request here.comment.md" in calls
+    assert "-m tools export here.json --baselines baselines --to junit --output here.junit.xml" in calls
+    assert "-m tools compare" not in calls  # pytest has said it already
+
+
 def test_without_baselines_there_is_no_suspect(folder):
     assert perf(folder, "--perf-baselines", "none", PERF_BASE="v1") == (0, "")

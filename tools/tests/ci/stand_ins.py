@@ -6,6 +6,14 @@ import sys
 from tools.tests.ab.repository import git
 from tools.tests.scripts import program, with_scripts
 
+# What GitHub Actions tells a job.
+ACTIONS = {
+    "GITHUB_ACTIONS": "true",
+    "GITHUB_SERVER_URL": "https://git.example",
+    "GITHUB_REPOSITORY": "owner/name",
+    "GITHUB_RUN_ID": "7",
+}
+
 # What `-m tools VERB` and `-m pytest` do: leave the files that they are asked for, and end in the code that <VERB>_CODE
 # says. RUNLESS lists shards that die before they have a run file.
 PYTHON = f"""#!{sys.executable} -S

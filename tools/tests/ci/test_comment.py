@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(shutil.which("jq") is None, reason="the stand-in
 COMMIT, OLDER, OTHER = "a1" * 20, "b2" * 20, "c3" * 20
 BOT = "github-actions[bot]"
 MARKER = "<!-- perf-ratchet, workflow gpu -->"
-GOOD = "<!-- perf-ratchet:nvidia-h100 -->\n**1 regressed** `attention/eager`\n"
+GOOD = "**Regressed: 1 case** on nvidia-h100 <!-- perf-ratchet:nvidia-h100 -->\n\n- `attention/eager`\n"
 
 # What GitHub knows is known.json: paths of its API and their answers; what is written to it is kept in written.jsonl.
 GH = f"""#!{sys.executable} -S

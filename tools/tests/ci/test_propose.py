@@ -1,4 +1,4 @@
-"""ci/propose.sh with a stand-in for gh and a remote of its own: what of a proposal becomes a branch and a pull request."""
+"""ci/propose.sh with a stand-in for gh and a remote of its own: what of a proposal becomes a pull request."""
 
 import os
 

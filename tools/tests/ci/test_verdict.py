@@ -3,15 +3,9 @@
 import pytest
 
 from tools.tests.ab.repository import git
-from tools.tests.ci.stand_ins import calls, repository, run
+from tools.tests.ci.stand_ins import ACTIONS, calls, repository, run
 
 SHARDS = [f"runs/shard-{number}-of-3.json" for number in (1, 2, 3)]
-ACTIONS = {
-    "GITHUB_ACTIONS": "true",
-    "GITHUB_SERVER_URL": "https://git.example",
-    "GITHUB_REPOSITORY": "owner/name",
-    "GITHUB_RUN_ID": "7",
-}
 
 
 @pytest.fixture

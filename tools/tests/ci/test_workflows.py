@@ -1,4 +1,4 @@
-"""Files of .github/ and of other CI systems: valid by the systems' schemas, sound by zizmor, and by rules of our own."""
+"""Files of .github/ and of other CI systems: valid by their schemas, sound by zizmor, and by our own rules."""
 
 import re
 import subprocess
@@ -143,11 +143,8 @@ def test_the_comment_is_looked_for_where_it_is_left():
 
 
 @pytest.mark.parametrize("file", SCRIPTS, ids=named)
-def test_scripts_are_bash(file, tmp_path):
+def test_scripts_are_bash(file):
     assert subprocess.run(["bash", "-n", file], capture_output=True).returncode == 0
-    broken = tmp_path / file.name
-    broken.write_text(file.read_text() + "\nif true; then\n")
-    assert subprocess.run(["bash", "-n", broken], capture_output=True).returncode != 0
 
 
 def test_what_workflows_call_is_there():
