@@ -86,6 +86,13 @@ def test_times_and_memory_are_two_causes_and_red_comes_first():
     assert second.command == "python -m tools ab --base main --suspects RUN"
 
 
+def test_less_of_what_should_be_more_fell():
+    made = run(record(sqnr_db=20.0), record(OTHER, sqnr_db=30.0))
+    kept = {"attention": baseline({CASE: stored(sqnr_db=40.0), OTHER: stored(sqnr_db=40.0)})}
+    [cause] = grouped(judge_run(made, kept), made, kept)
+    assert cause.title == "sqnr_db of 2 cases of path attention fell by 25 to 50 %"
+
+
 def test_slower_and_less_speed_up_is_one_cause():
     made = run(record(latency_s=0.02, speedup_over_eager_ratio=1.0), record(OTHER, latency_s=0.02))
     stored_at = baseline(

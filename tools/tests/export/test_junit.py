@@ -73,7 +73,7 @@ def test_a_wrong_result_has_no_numbers():
 
 
 def test_numbers_from_elsewhere_have_the_fingerprint_of_elsewhere():
-    place = fingerprint(slug="static-sm90")
+    place = fingerprint(slug="static-sm90", device={"architecture": "sm90"})
     made = run(dataclasses.replace(record(), place=place))
     case = read(junit.export(made, []))[1][CASE]
     assert {each.name: each.value for each in case.properties()}["fingerprint"] == place.hash
