@@ -16,6 +16,7 @@ def test_variants_of_one_model_are_compared_by_time_and_accuracy():
         variant("eager", 0.03, relative_error=1e-6, peak_allocated_bytes=4 << 20),
         variant("int8", 0.01, sqnr_db=40.0, peak_allocated_bytes=1 << 20),
         variant("slow", 0.05, sqnr_db=30.0, peak_allocated_bytes=2 << 20),
+        record("inference/broken/cnn-b1", "error", "wrong"),
         variant("lone", 0.01, "bert-b1", sqnr_db=30.0, peak_allocated_bytes=2 << 20),
     )
     [gallery] = galleries(made)

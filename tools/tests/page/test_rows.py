@@ -7,11 +7,11 @@ from tools.tests.samples import CASE, OTHER, baseline, record, run, stored
 
 def test_rows_are_worst_first_and_their_keys_are_their_numbers():
     made = run(
-        record(latency_s=0.01, peak_allocated_bytes=1 << 20, sqnr_db=40.0, speedup_over_eager_ratio=2.0),
-        record(OTHER, status="error", reason="x" * 1000),
+        record(OTHER, latency_s=0.01, peak_allocated_bytes=1 << 20, sqnr_db=40.0, speedup_over_eager_ratio=2.0),
+        record(CASE, status="error", reason="x" * 1000),
     )
-    bad, good = case_rows(subject(made, baseline({CASE: stored(latency_s=0.01), OTHER: stored(latency_s=1.0)})))
-    assert (bad.case, bad.verdict, bad.status, bad.path) == (OTHER, "regressed", "error", "attention")
+    bad, good = case_rows(subject(made, baseline({OTHER: stored(latency_s=0.01), CASE: stored(latency_s=1.0)})))
+    assert (bad.case, bad.verdict, bad.status, bad.path) == (CASE, "regressed", "error", "attention")
     assert len(bad.why) == LONGEST_WHY
     assert good.cells == ("10 ms", "+0.0%", "–", "2.00x eager", "1.00 MiB", "40.0 dB")
     assert sorting([bad, good]) == [
