@@ -25,13 +25,13 @@ from tools import report as reports
 from tools.ab.checkouts import WORKTREE, UnusableRevision, commit_of
 from tools.ab.contest import PROFILES, NothingToCompare, Request, contest
 from tools.ab.outcome import Outcome, sentences, table
-from tools.ab.rule import MARGINS, Rule
+from tools.ab.rule import Rule
 from tools.ab.selection import BadExpression
 from tools.ab.workers import WorkerLost
 from tools.annotations import annotations as annotated
 from tools.baselines import has_baseline, read_baselines
 from tools.compare import Finding, Verdict, exit_code, judge_run
-from tools.decided import decided, read_outcomes
+from tools.decided import decided, measured_by_ab, read_outcomes
 from tools.doctor import doctor
 from tools.durations import store_durations
 from tools.export.command import export
@@ -66,7 +66,6 @@ RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="a run file, as the
 Baselines = Annotated[Path, typer.Option("--baselines", metavar="DIR", help="folder of the stored baselines")]
 SnapshotName = Annotated[str, typer.Argument(help="RUN::CASE, or a file: json.dump(torch.cuda.memory_stats(), file)")]
 ROOT = Path("baselines")
-TIMES = {metric for _, metric in MARGINS}  # what an A/B measures
 WIDE = 140  # columns a terminal needs so that no case id breaks
 
 
@@ -424,7 +423,7 @@ def left_open(finding: Finding, base: str, run_file: Path) -> str:
     """Why an A/B against `base` does not decide a suspect; "" where it does. What crept is no slower than yesterday."""
     if finding.case.startswith(BROUGHT):
         return "it came by an option, and no checkout holds it; measure again, or refresh with more processes"
-    if finding.metric not in TIMES and not finding.metric.endswith("_ratio"):
+    if not measured_by_ab(finding):
         return "an A/B does not measure it"
     if finding.anchor and not same_commit(finding.anchor, base):
         return f"it crept, which shows in  python -m tools ab --base {finding.anchor} --suspects {run_file}"
