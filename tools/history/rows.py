@@ -228,6 +228,6 @@ def spreads(samples: Sequence[tuple[float, ...]]) -> dict[str, Array]:
     counts = np.fromiter(map(len, samples), np.int32, len(samples))
     quartiles = np.full((2, len(samples)), np.nan)
     for count in np.unique(counts[counts > 0]):
-        chosen = np.flatnonzero(counts == count)
+        chosen = np.flatnonzero(counts == count).tolist()
         quartiles[:, chosen] = np.quantile(np.array([samples[place] for place in chosen]), (0.25, 0.75), axis=1)
     return {"sample_count": counts, "quartile1": quartiles[0], "quartile3": quartiles[1]}

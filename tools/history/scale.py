@@ -7,6 +7,7 @@ each step in a process of its own, so that its time holds the start of Python an
 import argparse
 import dataclasses
 import datetime
+import functools
 import json
 import re
 import resource
@@ -20,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from tools.history.rows import Array
 from tools.records import SCHEMA_VERSION, Effort, Fingerprint, Metric, Record, Run, Selection
 from tools.runs import KEY
 from tools.tables import Table, to_markdown
@@ -37,48 +39,58 @@ SLOWED = 20  # every so many cases there is one that gets 5 % slower, half way t
 def fleet(folder: Path, runs: Sequence[int], of: int, cases: int, samples: int) -> None:
     """Run files number `runs`, as `of` of them tell one story."""
     folder.mkdir(parents=True, exist_ok=True)
+    form = template(cases, samples)
     for number in runs:
-        made = document(number, of, cases, samples)
-        (folder / f"run-{number:05}.json").write_text(json.dumps(made, indent=1, sort_keys=True), encoding="utf-8")
+        numbers = list(map(repr, measured_by(number, of, cases, samples).ravel().tolist()))
+        text = form.replace("@time", (BEGIN + datetime.timedelta(hours=number)).isoformat(timespec="seconds"))
+        text = text.replace("@commit", f"{number:012x}")
+        text = re.sub(r'"@(\d+)"', lambda found, numbers=numbers: numbers[int(found[1])], text)
+        (folder / f"run-{number:05}.json").write_text(text, encoding="utf-8")
 
 
-def document(number: int, of: int, cases: int, samples: int) -> dict[str, object]:
-    """As pytest-benchmark writes it, with an entry a case of its own."""
+def measured_by(number: int, of: int, cases: int, samples: int) -> Array:
+    """Shape (cases, samples + 2): the rounds, their median, the speed-up."""
     random = np.random.default_rng(number)
     slower = np.where((np.arange(cases) % SLOWED == 0) & (number >= of // 2), 1.05, 1.0)
-    times = np.exp(random.normal(np.log(1e-3 * (1 + np.arange(cases) % 7) * slower)[:, None], 0.01, (cases, samples)))
-    records = [record(case, times[case].tolist(), random) for case in range(cases)]
-    ids = tuple(each.case for each in records)
-    run = Run(
-        SCHEMA_VERSION,
-        (BEGIN + datetime.timedelta(hours=number)).isoformat(timespec="seconds"),
-        f"{number:012x}",
-        False,
-        "standard",
-        FLEET,
-        Selection({"made": ids}, ids, True),
-        Effort(600.0, {"time": 500.0}),
-        tuple(records),
-    )
-    entries = [benchmark(case, each.metrics["latency_s"].samples) for case, each in zip(ids, records, strict=True)]
-    return {"benchmarks": entries, "version": "5.3.1", KEY: dataclasses.asdict(run)}
+    level = 1e-3 * (1 + np.arange(cases) % 7) * slower * np.exp(random.normal(0.0, 0.01, cases))
+    times = level[:, None] * np.exp(random.normal(0.0, 0.005, (cases, samples)))
+    return np.column_stack([times, np.median(times, axis=1), random.normal(2.0, 0.02, cases)])
 
 
-def record(case: int, times: list[float], random: np.random.Generator) -> Record:
+@functools.cache
+def template(cases: int, samples: int) -> str:
+    """A run file as pytest-benchmark writes it; "@7" stands where the number 7 of a run belongs."""
+    run = dataclasses.asdict(empty_run([f"made/c{case:04}/forward" for case in range(cases)]))
+    for case, made in enumerate(run["records"]):
+        *rounds, median, speedup = (f"@{case * (samples + 2) + place}" for place in range(samples + 2))
+        made["metrics"]["latency_s"] |= {"value": median, "samples": rounds}
+        made["metrics"]["speedup_over_eager_ratio"]["value"] = speedup
+    benchmarks = [benchmark(made["node"], made["metrics"]["latency_s"]["samples"]) for made in run["records"]]
+    return json.dumps({"benchmarks": benchmarks, "version": "5.3.1", KEY: run}, indent=1, sort_keys=True)
+
+
+def empty_run(ids: Sequence[str]) -> Run:
+    selection = Selection({"made": tuple(ids)}, tuple(ids), True)
+    records = tuple(record(case) for case in ids)
+    effort = Effort(600.0, {"time": 500.0})
+    return Run(SCHEMA_VERSION, "@time", "@commit", False, "standard", FLEET, selection, effort, records)
+
+
+def record(case: str) -> Record:
     metrics = {
-        "latency_s": Metric(float(np.median(times)), tuple(times)),
+        "latency_s": Metric(0.0),
         "peak_allocated_bytes": Metric(1 << 20),
         "relative_error": Metric(1e-6, (), 1e-5),
-        "speedup_over_eager_ratio": Metric(float(random.normal(2.0, 0.02))),
+        "speedup_over_eager_ratio": Metric(0.0),
         "foreign_load_share": Metric(0.004),
     }
-    node = f"perf_tests/test_made.py::test_made[made/c{case:04}]"
-    return Record(f"made/c{case:04}/forward", "d1", "ok", metrics=metrics, node=node, line=9, wall_s=0.3)
+    node = f"perf_tests/test_made.py::test_made[{case}]"
+    return Record(case, "d1", "ok", metrics=metrics, node=node, line=9, wall_s=0.3)
 
 
-def benchmark(case: str, samples: Sequence[float]) -> dict[str, object]:
+def benchmark(node: str, samples: Sequence[str]) -> dict[str, object]:
     stats = {"data": list(samples), "median": samples[0], "iqr": 1e-5, "rounds": len(samples), "outliers": "0;0"}
-    return {"name": f"test_made[{case}]", "fullname": f"perf_tests/test_made.py::test_made[{case}]", "stats": stats}
+    return {"name": node.rpartition("::")[2], "fullname": node, "stats": stats}
 
 
 # --- each of these runs in a process of its own ---

@@ -74,6 +74,15 @@ def test_a_question_reads_its_rows_only(place, monkeypatch):
     assert columns_at(place, catalog.parts, ("value",), metrics=[case])["value"].tolist() == []
 
 
+def test_the_rows_of_a_question_lie_together(place):
+    """Else every row group holds some of them, and each question reads all."""
+    add(place, read_catalog(place), [(made(value), f"{value}.json") for value in (10.0, 20.0)], {})
+    columns = columns_at(place, read_catalog(place).parts)
+    order = list(zip(*(columns[name].tolist() for name in ("metric", "case", "run")), strict=True))
+    assert order == sorted(order)
+    assert len({run for _, _, run in order}) == 2
+
+
 class Killed(BaseException):
     """As a process ends that nobody can stop."""
 
