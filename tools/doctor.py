@@ -334,7 +334,7 @@ def doctor(
     """Say what this machine can measure, what it lacks, what disturbs it, how noisy it is. Exit code 3: nothing."""
     if device not in (None, "cpu", "cuda"):
         raise typer.BadParameter(f"unknown device {device!r}, expected cpu or cuda")
-    tell("building one case of each kind, about half a minute")
+    tell("building one case of each kind, about a minute")
     try:
         facts = asked(device)
     except Unwell as error:
