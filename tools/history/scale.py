@@ -44,8 +44,11 @@ def fleet(folder: Path, runs: Sequence[int], of: int, cases: int, samples: int) 
         numbers = list(map(repr, measured_by(number, of, cases, samples).ravel().tolist()))
         text = form.replace("@time", (BEGIN + datetime.timedelta(hours=number)).isoformat(timespec="seconds"))
         text = text.replace("@commit", f"{number:012x}")
-        text = re.sub(r'"@(\d+)"', lambda found, numbers=numbers: numbers[int(found[1])], text)
-        (folder / f"run-{number:05}.json").write_text(text, encoding="utf-8")
+        (folder / f"run-{number:05}.json").write_text(filled(text, numbers), encoding="utf-8")
+
+
+def filled(text: str, numbers: Sequence[str]) -> str:
+    return re.sub(r'"@(\d+)"', lambda found: numbers[int(found[1])], text)
 
 
 def measured_by(number: int, of: int, cases: int, samples: int) -> Array:

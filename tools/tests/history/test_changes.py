@@ -3,7 +3,7 @@ import pytest
 
 from tools.history.changes import exact_steps, noisy_steps, steps, worse
 from tools.history.creep import crept
-from tools.history.validity import NOISES, creeps, made, normal, ramp, step_at
+from tools.history.validity import NOISES, creeps, detected, made, normal, ramp, step_at
 from tools.policy import policy_of
 
 LATENCY = policy_of("latency_s")
@@ -54,6 +54,12 @@ def test_one_bad_run_is_no_step():
     values = series(np.zeros(40))
     values[[7, 39]] *= 3
     assert noisy_steps(values) == []
+
+
+def test_spikes_do_not_hide_a_step():
+    """Every twentieth run half again as slow; uncut, these would take five steps of twenty with them."""
+    found = detected(np.random.default_rng(1), NOISES["spikes"], step_at(60, 55, 0.05), 55, 0.01, 60)
+    assert found[0] >= 48
 
 
 def test_a_step_below_one_per_cent_is_not_told():
