@@ -124,8 +124,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if cases:
         prepare(config)
         learn(config, session, cases)
-        leave_out_larger_profiles(config, session, items, cases)
+        # First: what a test file's cases have in common is told by all of them.
         config.stash[REACH] = leave_out_unreached(config, session, items, config.getoption("--perf-affected"))
+        leave_out_larger_profiles(config, session, items, cases)
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:

@@ -11,11 +11,14 @@ Format history:
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tools.files import UnusableFile, read_json, validate, write_all_atomically
+from tools.policy import Rule, policy_of
 from tools.records import STATIC, Fingerprint, Outcomes, Status, check_size, unit_suffix
+from tools.spread import Pool, pool
 
 SCHEMA_VERSION = 4
 
@@ -114,8 +117,23 @@ class Baseline:
     processes: int
     cases: dict[str, StoredCase]
 
+    @cached_property
+    def pools(self) -> Mapping[Rule, Pool]:
+        """What all noisy metrics of one rule say of the spread between processes; summed once, for all are asked."""
+        found: dict[Rule, list[Values]] = {}
+        for case in self.cases.values():
+            for name, stored in case.metrics.items():
+                if worth_pooling(name, stored.values):
+                    found.setdefault(policy_of(name).rule, []).append(stored.values)
+        return {rule: pool(metrics) for rule, metrics in found.items()}
+
     def origin(self, case: str) -> Origin:
         return self.cases[case].origin or Origin(self.commit, self.created_utc)
+
+
+def worth_pooling(name: str, values: Values) -> bool:
+    """Not what lies below its own floor, where nothing is ever judged: moments move by half and more."""
+    return policy_of(name).noisy and min(values) > policy_of(name).floor
 
 
 def baseline_file(root: Path, slug: str, path: str) -> Path:

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from tools import paired, spread
-from tools.baselines import Anchor, Baseline, Stored, StoredCase
+from tools.baselines import Anchor, Baseline, Stored, StoredCase, worth_pooling
 from tools.policy import STATUS_SCOPE, Policy, Rule, policy_of, policy_on
 from tools.records import Fingerprint, Metric, Outcomes, Record, Run
 
@@ -183,7 +183,7 @@ def judge_metric(
     metric, policy, kept = record.metrics[name], policy_of(name), stored.metrics[name]
     opinion = undecided(record, policy, elsewhere(record, stored, baseline, fingerprint, policy.scope))
     if opinion is None:
-        others = neighbours(baseline, record.case, name) if policy.noisy else []
+        others = neighbours(baseline, name, kept) if policy.noisy else spread.Pool()
         opinion = judge_twice(metric, kept, others, policy_on(name, fingerprint.machine, len(kept.values)))
     return measured(record.case, name, metric.value, kept.values, located(opinion, lines_of(record, name)))
 
@@ -210,7 +210,7 @@ def undecided(record: Record, policy: Policy, differences: list[str]) -> Opinion
     return None
 
 
-def judge_twice(metric: Metric, kept: Stored, others: Sequence[Sequence[Number]], policy: Policy) -> Opinion:
+def judge_twice(metric: Metric, kept: Stored, others: spread.Pool, policy: Policy) -> Opinion:
     """Against the rolling values, which find a jump, and against the anchor, which finds the creep they follow."""
     now = judge_value(metric, kept, others, policy)
     if kept.anchor is None:
@@ -219,7 +219,7 @@ def judge_twice(metric: Metric, kept: Stored, others: Sequence[Sequence[Number]]
     return crept(metric.value, kept, kept.anchor, now, then, policy)
 
 
-def judge_value(metric: Metric, kept: Stored | Anchor, others: Sequence[Sequence[Number]], policy: Policy) -> Opinion:
+def judge_value(metric: Metric, kept: Stored | Anchor, others: spread.Pool, policy: Policy) -> Opinion:
     if kept.outcomes is not None:
         return Opinion(*judge_paired(metric.outcomes, kept.outcomes))
     if policy.rule is Rule.HINT:
@@ -332,9 +332,7 @@ def judge_error(metric: Metric, base: Number, policy: Policy) -> tuple[Verdict, 
     return Verdict.UNCHANGED, "within a factor of two"
 
 
-def judge_spread(
-    value: Number, values: Sequence[Number], others: Sequence[Sequence[Number]], policy: Policy
-) -> Opinion:
+def judge_spread(value: Number, values: Sequence[Number], others: spread.Pool, policy: Policy) -> Opinion:
     """A noisy number against the processes of its baseline; `others` are the other noisy metrics of the path.
 
     Red only beyond the path's share of RED_FAMILY_ALPHA and beyond the margin, and only under the rule SPREAD, which
@@ -347,8 +345,8 @@ def judge_spread(
         return Opinion(Verdict.INCOMPARABLE, "a time or ratio that is not positive; refresh the baseline")
     if abs(value - spread.centre(values)) < policy.floor:
         return Opinion(Verdict.UNCHANGED, f"within {policy.floor:g}")
-    before = spread.prior(others)
-    red = spread.interval(value, values, before, min(policy.alpha, RED_FAMILY_ALPHA / (1 + len(others))))
+    before = others.prior
+    red = spread.interval(value, values, before, min(policy.alpha, RED_FAMILY_ALPHA / (1 + others.count)))
     screen = spread.interval(value, values, before, SCREEN_ALPHA)
     return Opinion(*spread_verdict(red, screen, policy, times(value, values)), screen)
 
@@ -382,20 +380,10 @@ def relative_change(value: Number, values: Sequence[Number]) -> float:
     return value / spread.centre(values) - 1
 
 
-def neighbours(baseline: Baseline, case: str, name: str) -> list[Sequence[Number]]:
-    """The stored values of the path's other metrics that are judged by the same rule as `name` of `case`.
-
-    Not of what lies below its own floor, where nothing is ever judged: moments move by half and more.
-    """
-    rule = policy_of(name).rule
-    return [
-        stored.values
-        for other, found in baseline.cases.items()
-        for metric, stored in found.metrics.items()
-        if (other, metric) != (case, name)
-        and policy_of(metric).rule is rule
-        and min(stored.values) > policy_of(metric).floor
-    ]
+def neighbours(baseline: Baseline, name: str, kept: Stored) -> spread.Pool:
+    """The path's other metrics that are judged by the same rule."""
+    everything = baseline.pools.get(policy_of(name).rule, spread.Pool())
+    return everything - spread.pool([kept.values]) if worth_pooling(name, kept.values) else everything
 
 
 def missing_cases(run: Run, baselines: Mapping[str, Baseline]) -> list[Finding]:

@@ -59,14 +59,39 @@ class Prior:
     weight: int
 
 
-def prior(neighbours: Iterable[Sequence[float]]) -> Prior:
-    """From the stored values of the other cases of a path; those with a single process say nothing."""
-    told = [values for values in neighbours if len(values) > 1]
-    if not told:
-        return Prior(0.0, 0)
-    # Mean variance, not median spread: a few cases run at one of two speeds, and which they are shows only by chance.
-    pooled = math.sqrt(statistics.fmean(log_sd(values) ** 2 for values in told))
-    return Prior(pooled, min(PRIOR_WEIGHT, sum(len(values) - 1 for values in told)))
+@dataclass(frozen=True)
+class Pool:
+    """Sums over the metrics of a path, so that each one's neighbours are had by leaving its own share out.
+
+    count     metrics
+    told      of these, those of several processes; one says nothing of spread
+    degrees   their processes, less one each
+    variance  sum of their squared log_sd
+    """
+
+    count: int = 0
+    told: int = 0
+    degrees: int = 0
+    variance: float = 0.0
+
+    def __sub__(self, other: "Pool") -> "Pool":
+        left = max(0.0, self.variance - other.variance)  # never less for the rounding
+        return Pool(self.count - other.count, self.told - other.told, self.degrees - other.degrees, left)
+
+    @property
+    def prior(self) -> Prior:
+        # Mean variance, not median spread: a few cases run at one of two speeds, and which ones only chance shows.
+        if not self.told:
+            return Prior(0.0, 0)
+        return Prior(math.sqrt(self.variance / self.told), min(PRIOR_WEIGHT, self.degrees))
+
+
+def pool(metrics: Iterable[Sequence[float]]) -> Pool:
+    """Of what each metric's processes found."""
+    found = list(metrics)
+    told = [values for values in found if len(values) > 1]
+    variance = math.fsum(log_sd(values) ** 2 for values in told)
+    return Pool(len(found), len(told), sum(len(values) - 1 for values in told), variance)
 
 
 def pooled_sd(values: Sequence[float], before: Prior) -> float:

@@ -69,14 +69,14 @@ class Succession:
 
     def decided(self, case: str, name: str, old: Stored, new: Stored) -> bool:
         elsewhere = self.new.fingerprint.differences(self.old.fingerprint, policy_of(name).scope)
-        return bool(elsewhere) or (case, name) in self.accepted or self.gained(case, name, old, new)
+        return bool(elsewhere) or (case, name) in self.accepted or self.gained(name, old, new)
 
-    def gained(self, case: str, name: str, old: Stored, new: Stored) -> bool:
+    def gained(self, name: str, old: Stored, new: Stored) -> bool:
         """Better than the anchor beyond the bounds of red, for times as well.
 
         These bounds are the widest there are: a lucky process must not set a mark that no later one can reach.
         """
-        others = neighbours(self.old, case, name)
+        others = neighbours(self.old, name, old)
         middle = Metric(statistics.median(new.values), outcomes=new.outcomes)
         return judge_value(middle, old.anchor or old, others, decisive(policy_of(name))).verdict is Verdict.IMPROVED
 

@@ -270,7 +270,7 @@ def screen(trial: Trial, archive: Archive) -> Outcome | None:
     if values is None or not trial.ab_pairs:
         return None
     policy, rounds = policy_of("latency_s"), pooled(trial.ab_pairs[0].head)
-    opinion = judge_spread(statistics.median(rounds), values, list(baseline.values()), policy)
+    opinion = judge_spread(statistics.median(rounds), values, spread.pool(baseline.values()), policy)
     if opinion.bounds is None:
         return None
     score = opinion.bounds.log_ratio / max(opinion.bounds.half_width, math.log1p(policy.margin))

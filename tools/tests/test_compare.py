@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tools import spread
 from tools.compare import (
     SEVERITY,
     Finding,
@@ -383,7 +384,7 @@ def test_a_time_may_err_once_in_two_thousand_where_its_path_would_allow_it_more(
     noisy = [0.01 * math.exp(0.02 * step) for step in (-1, 1) * 5]
     sd = 0.02 * math.sqrt(10 / 9) * math.sqrt(1 + 1 / 10)
     slower = [0.01 * 1.03 * math.exp(t * sd) for t in (3.3, 4.7, 4.9)]
-    found = [judge_spread(value, noisy, [], decisive(POLICIES["_s"])).verdict for value in slower]
+    found = [judge_spread(value, noisy, spread.Pool(), decisive(POLICIES["_s"])).verdict for value in slower]
     assert found == [SUSPECT, SUSPECT, REGRESSED]
 
 
@@ -783,14 +784,14 @@ def test_turning_the_better_direction_round_mirrors_an_exact_verdict(value, base
 @calm
 @given(value=positive, values=st.lists(positive, min_size=1, max_size=5), others=families)
 def test_no_time_is_ever_red_or_green(value, values, others):
-    found = judge_spread(value, values, [values, *others], POLICIES["_s"])[0]
+    found = judge_spread(value, values, spread.pool([values, *others]), POLICIES["_s"])[0]
     assert found in (SUSPECT, UNCHANGED, INCONCLUSIVE)
 
 
 @calm
 @given(value=positive, values=st.lists(positive, min_size=3, max_size=5), others=families)
 def test_a_worse_speedup_is_never_improved_and_a_better_one_never_regressed(value, values, others):
-    found = judge_spread(value, values, [values, *others], POLICIES["_ratio"])[0]
+    found = judge_spread(value, values, spread.pool([values, *others]), POLICIES["_ratio"])[0]
     if value <= min(values):
         assert found is not IMPROVED
     if value >= max(values):

@@ -31,13 +31,27 @@ def test_the_centre_is_the_geometric_mean():
 
 
 def test_neighbours_tell_their_mean_variance():
-    assert spread.prior([around(0.1), around(0.7), [5.0], [6.0]]).sd == pytest.approx(0.5)
+    assert spread.pool([around(0.1), around(0.7), [5.0], [6.0]]).prior.sd == pytest.approx(0.5)
 
 
 def test_neighbours_weigh_what_they_have_seen_and_eight_at_most():
-    assert spread.prior([around(0.1)]).weight == 2
-    assert spread.prior([around(0.1)] * 4).weight == spread.prior([around(0.1)] * 40).weight == 8
-    assert spread.prior([[1.0], [2.0]]) == spread.prior([]) == spread.Prior(0.0, 0)
+    assert spread.pool([around(0.1)]).prior.weight == 2
+    assert spread.pool([around(0.1)] * 4).prior.weight == spread.pool([around(0.1)] * 40).prior.weight == 8
+    assert spread.pool([[1.0], [2.0]]).prior == spread.pool([]).prior == spread.Prior(0.0, 0)
+
+
+@pytest.mark.parametrize("own", range(4))
+def test_what_all_say_less_what_one_says_is_what_the_others_say(own):
+    found = [around(0.1), around(0.7), (5.0,), (*around(0.3), 1.0)]
+    others = spread.pool(found[:own] + found[own + 1 :])
+    left = spread.pool(found) - spread.pool([found[own]])
+    assert (left.count, left.told, left.degrees) == (others.count, others.told, others.degrees)
+    assert left.prior.sd == pytest.approx(others.prior.sd)
+
+
+def test_one_wild_metric_left_out_leaves_no_trace_of_its_rounding():
+    wild, calm_ones = around(300.0), [around(1e-9)] * 3
+    assert (spread.pool([wild, *calm_ones]) - spread.pool([wild])).prior.sd == pytest.approx(0.0, abs=1e-4)
 
 
 def test_neighbours_count_as_so_many_more_observations():
@@ -99,7 +113,7 @@ def verdict(path, unit, case=0, slowdown=1.0):
     policy = POLICIES[unit]
     value = float(path[case, PROCESSES]) * (1 / slowdown if policy.higher_is_better else slowdown)
     stored = [tuple(map(float, family[:PROCESSES])) for family in path]
-    return judge_spread(value, stored[case], stored[:case] + stored[case + 1 :], policy).verdict
+    return judge_spread(value, stored[case], spread.pool(stored[:case] + stored[case + 1 :]), policy).verdict
 
 
 @pytest.mark.parametrize("sd", [0.02, 0.05])
@@ -133,8 +147,8 @@ def test_more_noisy_neighbours_make_red_harder_for_each():
     own, others = around(0.02), [around(0.02)] * 99
     policy = POLICIES["_ratio"]
     edge = math.exp(-0.16)
-    assert judge_spread(edge, own, others[:4], policy).verdict is Verdict.REGRESSED
-    assert judge_spread(edge, own, others, policy).verdict is Verdict.SUSPECT
+    assert judge_spread(edge, own, spread.pool(others[:4]), policy).verdict is Verdict.REGRESSED
+    assert judge_spread(edge, own, spread.pool(others), policy).verdict is Verdict.SUSPECT
 
 
 @pytest.mark.parametrize("cases", [1, 3])
@@ -150,6 +164,9 @@ def test_false_red_of_a_time_is_rare_on_a_known_gpu():
     policy, red = decisive(POLICIES["_s"]), 0
     for path in numpy.random.default_rng(1).lognormal(0.0, 0.05, (DRAWS, CASES, GPU_PROCESSES + 1)):
         stored = [tuple(map(float, family[:GPU_PROCESSES])) for family in path]
-        red += judge_spread(float(path[0, GPU_PROCESSES]), stored[0], stored[1:], policy).verdict is Verdict.REGRESSED
+        red += (
+            judge_spread(float(path[0, GPU_PROCESSES]), stored[0], spread.pool(stored[1:]), policy).verdict
+            is Verdict.REGRESSED
+        )
     # 8 of 4000: at the promised rate of 0.0005 two are expected.
     assert red <= 8
