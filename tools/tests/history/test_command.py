@@ -108,6 +108,7 @@ def test_a_folder_of_broken_runs_is_no_answer_and_each_is_named(tmp_path):
         file.write_text("{")
     done = ran(folder)
     assert done.exit_code == 3
+    assert "holds no run, so there is no trend" in done.stderr
     assert done.stderr.count("not JSON, cut off or damaged") == 2
 
 
