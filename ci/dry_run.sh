@@ -40,6 +40,7 @@ sys.exit("found no case whose memory is stored")
 END
 }
 
+[ ! -e "$place" ] || [ -f "$place/cost.md" ] || stop "$place: found a folder of somebody else's, expected none, or an earlier rehearsal's"
 rm -rf "$place" && mkdir -p "$place" || stop "could not make $place"
 printf '| step | wall, s | exit code |\n| :--- | ---: | ---: |\n' | tee "$place/cost.md"
 for number in 1 2 3; do
