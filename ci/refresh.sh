@@ -31,6 +31,9 @@ code=$?
 if [ $code -eq 1 ]; then # the refusal names the first that is worse; here are all
     .venv/bin/python -m tools compare "${files[0]}"
 fi
-[ $code -eq 0 ] && [ -n "$proposal" ] || exit $code
+[ $code -eq 0 ] || exit $code
+# By these times shards are cut to take equally long.
+.venv/bin/python -m tools durations "${files[@]}" || exit 2
+[ -n "$proposal" ] || exit 0
 git add --intent-to-add baselines && git diff --binary -- baselines >"$proposal/baselines.patch" ||
     stop "found no git repository here, so $proposal has no patch of baselines/"
