@@ -13,7 +13,6 @@ from tools.history.trends import Trend
 from tools.page.drawings import Axis, Line, Mark, chart, sparkline
 from tools.page.shell import page as shell
 from tools.page.shell import safe
-from tools.records import UNITS, unit_suffix
 from tools.tables import printable
 
 MOST_CHARTS = 40
@@ -58,9 +57,9 @@ def small(trend: Trend) -> str:
 def figure(trend: Trend, catalog: Catalog) -> Figure:
     series = trend.series
     title = printable(f"{series.case} {series.metric}")
-    unit = UNITS[unit_suffix(series.metric)].partition(",")[0].partition(":")[0]
+    y = Axis(series.metric, form=lambda value: view.form(series.metric, value))
     lines = [course(trend), *changes(trend, catalog)]
-    drawn = chart(title, Axis("runs, oldest first", ticks=False), Axis(unit), marks(trend, catalog), lines)
+    drawn = chart(title, Axis("runs, oldest first", ticks=False), y, marks(trend, catalog), lines)
     told = f"{view.state(trend) or 'unchanged'} on {series.place}: {view.what_changed(trend, catalog) or 'no change'}"
     return Figure(title, printable(told), safe(drawn))
 

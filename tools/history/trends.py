@@ -115,7 +115,7 @@ def asked(place: Place, question: Callable[[Catalog], T]) -> T:
     raise AssertionError("unreachable")
 
 
-def recent(store: Path, slug: str, runs: int = 40) -> Mapping[tuple[str, str], Sequence[tuple[str, float]]]:
+def recent(store: Path | str, slug: str, runs: int = 40) -> Mapping[tuple[str, str], Sequence[tuple[str, float]]]:
     """(case, metric) -> (commit, value) in the order of time, of the last so many runs of a device.
 
     A commit of a run that held uncommitted changes ends with "+". Nothing where the store has no run of the device.
