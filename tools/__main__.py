@@ -160,6 +160,8 @@ def report(
     write_all_atomically(documents, "report")
     if annotations:
         print("\n".join(annotated(subject)))
+    for written in (each for each in (html, pull_request) if each is not None):
+        print(printable(f"wrote {written}"))
     if not documents and not annotations:
         tables, _ = told_by(view, subject)
         show_page(console(tables.tables), tables)

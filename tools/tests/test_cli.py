@@ -235,6 +235,7 @@ def test_report_writes_every_form_at_once_and_annotates(tool, tmp_path, stored_a
     answer = tool("report", worse, "--baselines", stored_at, *options)
     assert (answer.code, answer.err) == (0, "")
     assert answer.out.startswith("::error file=perf_tests/t.py,line=7,")
+    assert answer.out.endswith(f"wrote {html}\nwrote {told}\n")
     assert "graph_count" in html.read_text()
     assert "Regressed: 1 case" in told.read_text().splitlines()[0]
     assert link in told.read_text()
