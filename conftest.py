@@ -243,7 +243,7 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
 
 
 def rendered(table: Table) -> str:
-    view = console()
+    view = console([table])
     with view.capture() as captured:
-        show(view, table)
+        show(table, view)
     return captured.get()

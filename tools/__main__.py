@@ -67,6 +67,8 @@ Baselines = Annotated[Path, typer.Option("--baselines", metavar="DIR", help="fol
 SnapshotName = Annotated[str, typer.Argument(help="RUN::CASE, or a file: json.dump(torch.cuda.memory_stats(), file)")]
 ROOT = Path("baselines")
 WIDE = 140  # columns a terminal needs so that no case id breaks
+LEAST_WHY = 24  # columns in which a reason can be read
+SPARED = ("why", "of roofline", "peak memory", "accuracy", "speed-up")  # reasons stand below the table, too
 
 
 class Format(StrEnum):
@@ -80,18 +82,35 @@ def console(tables: Sequence[Table] = ()) -> Console:
     measured = Console(highlight=False, markup=False)
     if measured.is_terminal:
         return measured
-    endless = Console(width=10**6)
-    widths = [endless.measure(to_rich(table)).maximum for table in tables]
-    return Console(highlight=False, markup=False, width=max([180, *widths]))
+    return Console(highlight=False, markup=False, width=max([180, *map(natural_width, tables)]))
 
 
-def show(view: Console, table: Table) -> None:
-    view.print(to_rich(table, wide=view.width >= WIDE))
+def show(table: Table, view: Console | None = None) -> None:
+    """On the terminal, or as wide as the table is."""
+    view = view or console([table])
+    view.print(to_rich(fitting(table, view.width), wide=view.width >= WIDE))
+
+
+def fitting(table: Table, width: int) -> Table:
+    """A table of verdicts, without the columns that a terminal of this width has no room for."""
+    for column in SPARED if table.columns[:1] == ("verdict",) else ():
+        if column in table.columns and not fits(table, width):
+            table = table.without(column)
+    return table
+
+
+def fits(table: Table, width: int) -> bool:
+    reasons = table.columns[-1] == "why"  # which may wrap
+    return natural_width(table.without("why")) + (LEAST_WHY if reasons else 0) <= width
+
+
+def natural_width(table: Table) -> int:
+    return Console(width=10**6).measure(to_rich(table)).maximum
 
 
 def show_page(view: Console, page: reports.Page) -> None:
     for each in page.tables:
-        show(view, each)
+        show(each, view)
     for sentence in (*page.sentences, *([reports.DRAWN_ON_REQUEST] if page.plots else [])):
         print(printable(sentence))
 
@@ -120,7 +139,7 @@ def compare(
         if format is Format.MARKDOWN:
             print(reports.markdown([cases(run, findings)], sentences))
         else:
-            show(console(), cases(run, findings))
+            show(cases(run, findings))
             print("\n".join(printable(sentence) for sentence in sentences))
     raise typer.Exit(code)
 
@@ -393,7 +412,7 @@ def validate_gate(
     trials = read_trials(file)
     rates = all_rates(trials.trials)
     for each in gate_tables(trials, rates):
-        show(console(), each)
+        show(each)
     print("\n".join(printable(sentence) for sentence in gate_sentences(trials)))
     if markdown is not None:
         write_atomically(markdown, gate_markdown(trials, rates), "report")
@@ -446,7 +465,7 @@ def tell(text: str) -> None:
 
 def tell_outcome(outcome: Outcome, file: Path | None) -> None:
     """The table first: a file that cannot be written must not cost the verdicts."""
-    show(console(), table(outcome))
+    show(table(outcome))
     print("\n".join(printable(sentence) for sentence in sentences(outcome)))
     if file is not None:
         write_atomically(file, outcome.document(), "A/B file")

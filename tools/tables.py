@@ -29,6 +29,11 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     left: frozenset[str] = frozenset()
 
+    def without(self, column: str) -> "Table":
+        kept = [place for place, name in enumerate(self.columns) if name != column]
+        columns, *rows = (tuple(row[place] for place in kept) for row in (self.columns, *self.rows))
+        return Table(self.title, columns, tuple(rows), self.left)
+
 
 def to_rich(table: Table, wide: bool = True) -> rich.table.Table:
     """For the terminal: verdict words are coloured, nothing else is; on a wide one only the last column wraps."""

@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tools.__main__ import interruptible, left_open
+from tools.__main__ import fitting, interruptible, left_open
 from tools.baselines import read_baselines, write_baselines
 from tools.compare import Finding, Verdict
 from tools.gate.trials import TrialFile, write_trials
 from tools.memory_stats import metric_of
 from tools.records import Metric
+from tools.tables import Table
 from tools.tests.gate.samples import told
 from tools.tests.samples import (
     CASE,
@@ -92,6 +93,40 @@ def test_text_has_the_table_the_sentences_and_the_next_command(tool, tmp_path, s
     assert out.index("regressed") < out.index("new ")
     assert f"{CASE}: graph_count regressed: 1 -> 2" in out
     assert f"python -m tools refresh {file}" in out
+
+
+WIDE_TABLE = Table(
+    "t",
+    ("verdict", "case", "latency", "of roofline", "speed-up", "peak memory", "accuracy", "why"),
+    (("suspect", "a" * 40, "1.2 ms", "50%", "1.1x eager", "4 MiB", "1e-7", "because " * 9),),
+)
+
+
+@pytest.mark.parametrize(
+    ("width", "spared"),
+    [
+        (300, set()),
+        (130, {"why"}),
+        (100, {"why", "of roofline"}),
+        (70, {"why", "of roofline", "peak memory", "accuracy", "speed-up"}),
+        (20, {"why", "of roofline", "peak memory", "accuracy", "speed-up"}),
+    ],
+)
+def test_a_narrow_terminal_gets_the_columns_that_it_has_room_for(width, spared):
+    assert {*WIDE_TABLE.columns} - {*fitting(WIDE_TABLE, width).columns} == spared
+    assert len(fitting(WIDE_TABLE, width).rows[0]) == 8 - len(spared)
+
+
+def test_what_is_no_table_of_verdicts_keeps_its_columns():
+    table = WIDE_TABLE.without("verdict")
+    assert fitting(table, 20) is table
+
+
+def test_a_log_is_as_wide_as_its_table(tool, tmp_path, stored_at):
+    file = run_file(tmp_path, run(record("attention/" + "x" * 200, graph_count=1)))
+    row = next(line for line in tool("compare", file, "--baselines", stored_at).out.splitlines() if "xxx" in line)
+    assert "x" * 200 in row
+    assert "no baseline yet" in row
 
 
 def test_a_device_without_baseline_is_told_how_to_make_one(tool, tmp_path, stored_at):

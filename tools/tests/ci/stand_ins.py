@@ -6,6 +6,8 @@ import sys
 from tools.tests.ab.repository import git
 from tools.tests.scripts import program, with_scripts
 
+CUT = "--splitting-algorithm least_duration"  # how ci/shard.sh has its part cut
+
 # What GitHub Actions tells a job.
 ACTIONS = {
     "GITHUB_ACTIONS": "true",
