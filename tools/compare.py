@@ -47,6 +47,9 @@ WORK_WENT_TO = {
 # Times taken while others used more of the machine than this decide nothing. A busy second core of two (50 %) moved
 # speed-ups by up to 29 % and times by up to 3 x between runs of the same code; an idle one shows 0.4 % (median of 63).
 LARGEST_DISTURBANCE = 0.05
+# Work of a GPU needs a core to launch it, and has one while half of them are idle; ci/gpus.sh keeps some of the others
+# busy with shards of its own. What the processor computes by itself is held to the first.
+LARGEST_DISTURBANCE_OF_LAUNCHES = 0.5
 
 
 class Opinion(NamedTuple):
@@ -204,7 +207,7 @@ def undecided(record: Record, policy: Policy, differences: list[str]) -> Opinion
         return Opinion(out_of_scope(policy, differences), other_environment(differences))
     if policy.noisy and record.disturbed:
         return Opinion(Verdict.INCONCLUSIVE, record.disturbed)
-    if policy.noisy and disturbance(record) > LARGEST_DISTURBANCE:
+    if policy.noisy and disturbance(record) > allowed_disturbance(record, policy.on_host):
         told = f"other processes used {disturbance(record):.0%} of the machine while this was timed"
         return Opinion(Verdict.INCONCLUSIVE, told)
     return None
@@ -282,6 +285,11 @@ def disturbance(record: Record) -> float:
     """Share of the machine that others used during the timed rounds; 0 where it was not recorded."""
     found = record.metrics.get("foreign_load_share")
     return found.value if found else 0.0
+
+
+def allowed_disturbance(record: Record, on_host: bool = False) -> float:
+    of_gpu = "device_s" in record.metrics and not on_host
+    return LARGEST_DISTURBANCE_OF_LAUNCHES if of_gpu else LARGEST_DISTURBANCE
 
 
 def measured(case: str, name: str, value: Number, values: Sequence[Number], opinion: Opinion) -> Finding:

@@ -367,8 +367,16 @@ def test_a_time_of_the_host_is_suspect_on_a_known_gpu_too():
 
 def test_a_disturbed_time_of_a_known_gpu_decides_nothing():
     place = fingerprint(machine=GPU)
-    now, before = record(device_s=0.02, foreign_load_share=0.5), stored(device_s=TEN)
+    now, before = record(device_s=0.02, foreign_load_share=0.51), stored(device_s=TEN)
     assert judged(now, before, place, place)["device_s"].verdict is INCONCLUSIVE
+
+
+def test_other_shards_on_other_cores_leave_a_gpus_times_standing_and_not_the_processors():
+    place = fingerprint(machine=GPU)
+    now = record(device_s=0.02, cold_compile_s=0.02, foreign_load_share=0.49)
+    found = judged(now, stored(device_s=TEN, cold_compile_s=TEN), place, place)
+    assert found["device_s"].verdict is REGRESSED
+    assert found["cold_compile_s"].verdict is INCONCLUSIVE
 
 
 def test_a_time_taken_while_the_device_was_disturbed_decides_nothing_and_says_why():
