@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Measure the suite on all GPUs of this machine at once, a shard each, then join and judge as ci/verdict.sh does.
 #   bash ci/gpus.sh [pytest arguments]      CUDA_VISIBLE_DEVICES=0,2 or a list of UUIDs leaves GPUs out
-# The processes share cores: one that waits for them tells it (others used more than 5 % of the machine), and decides no
-# time. Exit code: as of ci/verdict.sh; a shard that left no run makes it 3 at least.
+# The processes share cores. Where others keep more than half of these busy, a GPU may wait for its launches, and its
+# times decide nothing. Exit code: as of ci/verdict.sh; a shard that left no run makes it 3 at least.
 set -u
 . "$(dirname "$0")/environment.sh"
 
