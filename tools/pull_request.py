@@ -116,7 +116,8 @@ def table_of(causes: Sequence[Cause], room: int) -> str:
             break
     left = len(findings) - len(rows)
     more = f"\nand {left:,} more: `python -m tools compare RUN` lists them all\n" if left else ""
-    title = f"All {amount(len(findings), 'finding')}" if not left else f"{len(rows)} of {len(findings):,} findings"
+    whole = "The finding" if len(findings) == 1 else f"All {amount(len(findings), 'finding')}"
+    title = whole if not left else f"{len(rows)} of {len(findings):,} findings"
     return f"<details><summary>{title}</summary>\n\n{COLUMNS}{''.join(rows)}{more}\n</details>\n"
 
 
