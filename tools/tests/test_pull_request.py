@@ -117,7 +117,7 @@ def test_nothing_of_a_run_is_markdown_html_a_mention_or_a_link(text):
                      "html_inline"}  # fmt: skip
     raw = [child.content for child in leaves(written) if child.type == "html_inline"]
     raw += [line for token in rendered(written) if token.type == "html_block" for line in token.content.splitlines()]
-    assert set(raw) <= {marker(SLUG), "<details><summary>All 1 finding</summary>", "<details><summary>Run</summary>",
+    assert set(raw) <= {marker(SLUG), "<details><summary>The finding</summary>", "<details><summary>Run</summary>",
                          "</details>"}  # fmt: skip
     seen = "".join(child.content for child in leaves(written) if child.type in ("text", "text_special"))
     assert not re.search(r"@\w|#\d|://|(?i:gh-\d|www\.)", seen)
