@@ -31,7 +31,7 @@ from tools.ab.workers import WorkerLost
 from tools.annotations import annotations as annotated
 from tools.baselines import has_baseline, read_baselines
 from tools.compare import Finding, Verdict, exit_code, judge_run
-from tools.decided import decided, measured_by_ab, read_outcomes
+from tools.decided import measured_by_ab
 from tools.doctor import doctor
 from tools.durations import store_durations
 from tools.export.command import export
@@ -49,7 +49,7 @@ from tools.kernels import side_by_side
 from tools.memory_diff import contradictions, difference, told_apart
 from tools.merge import benchmarks, merge, read_parts
 from tools.page.document import html as whole_page
-from tools.page.subject import Recent, Subject
+from tools.page.subject import Subject, subject_of
 from tools.pull_request import comment
 from tools.records import BROUGHT, BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
@@ -184,21 +184,6 @@ def report(
     if not documents and not annotations:
         tables, _ = told_by(view, subject)
         show_page(console(tables.tables), tables)
-
-
-def subject_of(file: Path, baselines: Path, ab: Sequence[Path], history: str) -> Subject:
-    """What every form of the report is made of: the run as its baselines and A/Bs judge it, and its past."""
-    run, findings, _ = judged_run(file, baselines)
-    outcomes = read_outcomes(ab, run)
-    past = recent_runs(history, run.fingerprint.slug) if history else {}
-    stored = read_baselines(baselines, run.fingerprint.slug)
-    return Subject(run, decided(run, findings, outcomes), stored, outcomes, past, file)
-
-
-def recent_runs(store: str, slug: str) -> Recent:
-    from tools.history.trends import recent  # its libraries are an extra
-
-    return recent(store, slug)
 
 
 def told_by(view: str, subject: Subject) -> tuple[reports.Page, Sequence[str]]:

@@ -7,11 +7,10 @@ from typing import Annotated
 
 import typer
 
-from tools.baselines import read_baselines
-from tools.compare import Finding, judge_run
-from tools.decided import decided, read_outcomes
+from tools.compare import Finding
 from tools.export import bencher, benchmark_action, junit, openmetrics, otava
 from tools.files import write_all_atomically
+from tools.page.subject import subject_of
 from tools.records import Run
 from tools.runs import read_run
 
@@ -50,7 +49,8 @@ def export(
     elif len(files) > 1:
         raise typer.BadParameter(f"--to {to} takes one run, found {len(files)}; python -m tools merge joins shards")
     else:
-        documents = {output: WRITERS[to](*judged(files[0], baselines, ab or []))}
+        subject = subject_of(files[0], baselines, ab or [])
+        documents = {output: WRITERS[to](subject.run, subject.findings)}
     if output is None:
         print(documents[None], end="")
     else:
@@ -61,9 +61,3 @@ def series(runs: Sequence[Run], output: Path | None) -> dict[Path | None, str]:
     """The CSV, and beside a file the configuration that reads it."""
     table = otava.export(runs)
     return {output: table, **({output.with_suffix(".yaml"): otava.tests(runs, output)} if output else {})}
-
-
-def judged(file: Path, baselines: Path, ab: Sequence[Path]) -> tuple[Run, list[Finding]]:
-    run = read_run(file)
-    findings = judge_run(run, read_baselines(baselines, run.fingerprint.slug))
-    return run, decided(run, findings, read_outcomes(ab, run))
