@@ -66,7 +66,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--perf-memory-history", metavar="DIR", help="CUDA: keep every allocation, for torch's visualizer")
     group.addoption("--perf-affected", metavar="REV", help="only the cases that a change since then can reach")
     group.addoption("--perf-shard", metavar="I/N", help="only one of N parts, which take about equally long")
-    group.addoption("--perf-journal", metavar="FILE", help="keep each case as it is measured; what FILE has is not again")
+    group.addoption("--perf-journal", metavar="FILE", help="keep each case once measured; not again what FILE has")
     group.addoption("--perf-minutes", metavar="M", type=float, help="begin no case after so long; the rest is missing")
     group.addoption("--perf-require-baseline", action="store_true", help="a case without baseline ends in exit code 3")
 

@@ -96,7 +96,8 @@ def main(arguments: list[str]) -> str | None:
     except Unfetched as error:
         return str(error)
     size = sum(wheel.stat().st_size for wheel in wheels) / 2**20
-    print(f"wrote .wheels/, {size:.1f} MiB: {', '.join(wheel.name.split('-')[0] for wheel in wheels) or 'nothing lacks'}")
+    names = ", ".join(wheel.name.partition("-")[0] for wheel in wheels)
+    print(f"wrote .wheels/, {size:.1f} MiB: {names}" if wheels else "that machine lacks nothing")
     for misfit in misfits:
         print(f"does not fit: {misfit}")
     return None

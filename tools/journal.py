@@ -80,7 +80,7 @@ class Journal:
         self.records[record.case], self.open = record, ""
 
     def append(self, entry: Entry) -> None:
-        """One write a line: a process that is killed meanwhile leaves a part of the last one at most. Raises OSError."""
+        """One write a line: of a process that is killed meanwhile a part of it is left at most. Raises OSError."""
         with self.file.open("a", encoding="utf-8") as stream:
             stream.write(line(entry))
 

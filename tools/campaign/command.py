@@ -25,7 +25,7 @@ END_S = 15.0  # for the table, and what a stage needs to be ended
 
 def campaign(
     context: typer.Context,
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="everything that is made; what it has is not again")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="for everything that is made, and kept")],
     part: Annotated[str, typer.Option("--slice", metavar="N/M", help="only this part of the cases")] = "1/1",
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="what is measured")] = "cuda",
     profile: Annotated[str, typer.Option(metavar="|".join(PROFILES), help="which cases")] = "standard",

@@ -76,6 +76,8 @@ class Stage:
     needs    names of stages that must be done before, in every slice
     measures whether it has a journal and a run file, and goes on where it was broken off
     once     whether a slice of its own does it: the first, or the last; None where every slice does its part
+    sliced   whether every slice measures a part of its cases
+    told     how the line of its log begins that says what came of it; "" for the last one
     """
 
     name: str
@@ -84,6 +86,7 @@ class Stage:
     measures: bool = False
     once: str | None = None
     sliced: bool = False
+    told: str = ""
 
     def in_slice(self, part: Slice) -> bool:
         return {None: True, "first": part.first, "last": part.last}[self.once]
@@ -105,7 +108,9 @@ def stages(asked: Campaign) -> tuple[Stage, ...]:
     processes = [process(number) for number in range(1, asked.processes + 1)]
     whole = measuring(asked, "perf_tests", "-k", ELSEWHERE)
     found = [
-        Stage("doctor", tools(asked, "doctor", "--seconds", "0", "--device", asked.device), once="first"),
+        Stage(
+            "doctor", tools(asked, "doctor", "--seconds", "0", "--device", asked.device), once="first", told="cases: "
+        ),
         tests(asked),
         Stage("instruments", measuring(asked, "perf_tests/test_instruments.py"), measures=True, once="first"),
         Stage(processes[0], whole, measures=True, sliced=True),
@@ -114,7 +119,7 @@ def stages(asked: Campaign) -> tuple[Stage, ...]:
         Stage("store", needs=tuple(processes), once="last"),
         Stage("again", (*whole, *stored(asked)), needs=("store",), measures=True, once="last"),
         Stage("planted", planted(asked), needs=("store",), once="last"),
-        Stage("gate", gate(asked), once="last"),
+        Stage("gate", gate(asked), once="last", told="A/B: "),
     ]
     return tuple(stage for stage in found if stage is not None)
 

@@ -9,11 +9,12 @@ from tools.records import Record
 from tools.tables import Table
 
 MOST_ERRORS = 12
+COLUMNS = ("stage", "exit code", "seconds", "what came of it")
 
 
 def table(asked: Campaign, state: State, stages: Sequence[Stage]) -> Table:
     rows = tuple(row(state, stage, key, stages, asked) for stage in stages for key in stage.keys(asked.part))
-    return Table("", ("stage", "exit code", "seconds", "what came of it"), rows, frozenset({"stage", "what came of it"}))
+    return Table("", COLUMNS, rows, frozenset({COLUMNS[0], COLUMNS[-1]}))
 
 
 def row(state: State, stage: Stage, key: str, stages: Sequence[Stage], asked: Campaign) -> tuple[str, ...]:
@@ -48,7 +49,7 @@ def records(asked: Campaign, key: str) -> Sequence[Record]:
 
 
 def exit_code(asked: Campaign, state: State, stages: Sequence[Stage]) -> int:
-    """1 where a stage found something wrong, 3 where one is not done or could not judge, else 0. Of this slice alone."""
+    """Of this slice: 1 where a stage found something wrong, 3 where one is not done or could not judge, else 0."""
     own = [(stage, stage.key(asked.part)) for stage in stages if stage.in_slice(asked.part)]
     codes = {state.done[key].code if key in state.done else 3 for _, key in own}
     return 1 if 1 in codes else 3 if codes - {0} else 0

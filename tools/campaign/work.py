@@ -1,7 +1,6 @@
 """Works a campaign off, stage by stage, as far as its minutes go; called again, it goes on."""
 
 import datetime
-import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -9,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.campaign.clock import PATIENCE_S, Clock, run
-from tools.campaign.plan import MINUTES, Campaign, Slice, Stage
+from tools.campaign.plan import MINUTES, Campaign, Stage
 from tools.campaign.state import Done, State, write_state
-from tools.files import UnusableFile
 from tools.merge import benchmarks, merge, read_parts
 from tools.records import Record, Run
 from tools.refresh import Refused, fit, refresh
@@ -21,6 +19,7 @@ from tools.tables import printable
 # A stage is not begun for less, and a case not for less than the last of them: imports alone take some 10 s.
 LEAST_S = 45.0
 LAST_CASE_S = 60.0
+LARGEST_RUN_BYTES = 16 << 20
 FIRST_REASON = "measured by ci/gpu.sh in a folder of its own"
 
 
@@ -73,7 +72,7 @@ class Work:
         option = MINUTES.get(stage.name)
         more = (option, f"{(seconds - LAST_CASE_S) / 60:.2f}") if option else ()
         code = run((*stage.command, *more), log, seconds, {})
-        return None if code is None else (code, last_line(log))
+        return None if code is None else (code, sentence(log, stage.told))
 
     def measured(self, stage: Stage, key: str) -> tuple[int, str] | None:
         """Process after process, while each one gets on: one that is lost to a case leaves the others to the next."""
@@ -89,10 +88,10 @@ class Work:
             code = run((*stage.command, *place, "--perf-minutes", f"{minutes:.2f}"), log, seconds, {})
             done = complete(file)
             if done is not None:
-                return code or 0, counted(done.records)
+                return fitting(code or 0, file, counted(done.records))
         if size(journal) > written:
             return None
-        return 3, f"broke off: {last_line(log)}"
+        return 3, f"broke off: {sentence(log)}"
 
     def stored(self) -> tuple[int, str]:
         """What is fit becomes a baseline; what is not is named, and stays without one."""
@@ -120,6 +119,14 @@ class Work:
         return self.asked.out / f"{name}{ending}"
 
 
+def fitting(code: int, file: Path, told: str) -> tuple[int, str]:
+    """A run file is carried away from here; one that is too large for that says so now."""
+    if size(file) <= LARGEST_RUN_BYTES:
+        return code, told
+    mib = size(file) / 2**20
+    return max(code, 3), f"{told}; {file.name} is {mib:.0f} MiB, expected at most 16: measure in more slices"
+
+
 def size(file: Path) -> int:
     return file.stat().st_size if file.exists() else 0
 
@@ -134,10 +141,12 @@ def complete(file: Path) -> Run | None:
 
 def counted(records: Sequence[Record]) -> str:
     counts = Counter(record.status for record in records)
-    return f"{len(records)} cases: " + (", ".join(f"{count} {status}" for status, count in counts.most_common()) or "none")
+    found = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    return f"{len(records)} cases: {found or 'none'}"
 
 
-def last_line(log: Path) -> str:
-    """What a program said last, for whom its log is too long."""
+def sentence(log: Path, beginning: str = "") -> str:
+    """Of what a program said, the last line that begins so, or else the last: for whom its log is too long."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    return printable(lines[-1][:200]) if lines else "said nothing"
+    told = [line for line in lines if line.startswith(beginning)] or lines
+    return printable(told[-1][:200]) if told else "said nothing"

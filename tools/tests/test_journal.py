@@ -100,7 +100,10 @@ def test_other_code_settings_or_machines_are_refused(file: Path, other: Origin, 
         ('{"unknown":1}', "line 2: at 'unknown'"),
         ('{"begun":1}', "line 2: at 'begun'"),
         ('{"record":{"case":"a/b"}}', "line 2: at 'record.definition'"),
-        ('{"record":{"case":"a/b","definition":"d","status":"ok","metrics":{"nameless":{"value":1}}}}', "names no unit"),
+        (
+            '{"record":{"case":"a/b","definition":"d","status":"ok","metrics":{"nameless":{"value":1}}}}',
+            "names no unit",
+        ),
     ],
 )
 def test_a_damaged_line_is_named(file: Path, line: str, told: str):

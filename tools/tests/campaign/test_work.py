@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tools.campaign import work as working
 from tools.campaign.clock import Clock, run
 from tools.campaign.plan import Campaign, Stage, slice_of
 from tools.campaign.state import SCHEMA_VERSION, State, read_state
@@ -137,6 +138,23 @@ def test_a_program_is_ended_when_its_time_is_over_with_all_that_it_started(tmp_p
     assert (code, log.read_text()) == (None, "asked\n")
 
 
+def test_a_run_file_that_cannot_be_carried_away_is_no_pass(place, monkeypatch):
+    monkeypatch.setattr(working, "LARGEST_RUN_BYTES", 100)
+    work = work_on(place)
+    script(place, "whole")
+    work.all([measuring(place)], [])
+    code, said = told(work)
+    assert code == 3
+    assert "process-1.json is 0 MiB, expected at most 16" in said
+
+
+def test_what_came_of_a_stage_is_the_line_that_it_names(tmp_path):
+    log = tmp_path / "log"
+    log.write_text("cases: 3 of 4\nnothing known disturbs it now\n\n")
+    assert working.sentence(log, "cases: ") == "cases: 3 of 4"
+    assert working.sentence(log, "none") == working.sentence(log) == "nothing known disturbs it now"
+
+
 @pytest.mark.parametrize("code", [0, 1, 3])
 def test_the_exit_code_of_a_program_is_its_stages(place, code):
     work = work_on(place)
@@ -162,9 +180,9 @@ def test_wrong_cases_are_named(place):
 
 
 def test_a_state_of_other_code_is_refused(place):
+    script(place, "whole")
+    work_on(place).all([measuring(place)], [])
     with pytest.raises(UnusableFile, match="commit: c0ffee -> beef"):
-        script(place, "whole")
-        work_on(place).all([measuring(place)], [])
         read_state(place, {"commit": "beef"})
 
 
@@ -178,7 +196,7 @@ def test_a_damaged_state_is_named(tmp_path, text):
 def processes(place: Path, *statuses: str) -> list[Stage]:
     """Run files of processes in which the second case ends as told."""
     for number, status in enumerate(statuses, 1):
-        other = record(OTHER, status, "" if status == "ok" else "planted", **({"latency_s": 0.1} if status == "ok" else {}))
+        other = record(OTHER, latency_s=0.1) if status == "ok" else record(OTHER, status, "planted")
         write_run(place / f"process-{number}.json", run_of(record(CASE, peak_allocated_bytes=4096), other), {})
     return [Stage("store")]
 

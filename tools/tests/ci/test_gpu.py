@@ -1,4 +1,4 @@
-"""ci/gpu.sh, ci/planted.sh, ci/wheels.sh: what they ask of the Python at hand, and what they say where it lacks that."""
+"""ci/gpu.sh and ci/planted.sh: what they ask of the Python at hand, and what they say where it lacks that."""
 
 import shutil
 import subprocess
@@ -46,7 +46,7 @@ def test_no_python_at_all(place, text):
 
 
 def test_what_was_brought_is_unpacked_once_and_used(place):
-    python = "#!/bin/sh\ncase \"$*\" in -) cat >/dev/null ;; *pip*) mkdir -p .wheels/packages; echo pip >>calls.log ;; "
+    python = '#!/bin/sh\ncase "$*" in -) cat >/dev/null ;; *pip*) mkdir -p .wheels/packages; echo pip >>calls.log ;; '
     python += '*) echo "$PYTHONPATH $PERF_PACKAGES $*" >>calls.log ;; esac\n'
     program(place / "python", python)
     (place / ".wheels").mkdir()

@@ -14,7 +14,7 @@ def test_it_measures_its_part(place):
     done = run(place, "shard.sh", "2", "3", "-k", "a b")
     assert (done.returncode, done.stderr) == (0, "")
     assert calls(place) == [
-        f"-m pytest perf_tests --perf-shard 2/3 -k a b --perf-run runs/shard-2-of-3.json",
+        "-m pytest perf_tests --perf-shard 2/3 -k a b --perf-run runs/shard-2-of-3.json",
     ]
     assert (place / "runs/shard-2-of-3.json").exists()
 
