@@ -108,9 +108,7 @@ def stages(asked: Campaign) -> tuple[Stage, ...]:
     processes = [process(number) for number in range(1, asked.processes + 1)]
     whole = measuring(asked, "perf_tests", "-k", ELSEWHERE)
     found = [
-        Stage(
-            "doctor", tools(asked, "doctor", "--seconds", "0", "--device", asked.device), once="first", told="cases: "
-        ),
+        doctor(asked),
         tests(asked),
         Stage("instruments", measuring(asked, "perf_tests/test_instruments.py"), measures=True, once="first"),
         Stage(processes[0], whole, measures=True, sliced=True),
@@ -122,6 +120,11 @@ def stages(asked: Campaign) -> tuple[Stage, ...]:
         Stage("gate", gate(asked), once="last", told="A/B: "),
     ]
     return tuple(stage for stage in found if stage is not None)
+
+
+def doctor(asked: Campaign) -> Stage:
+    command = tools(asked, "doctor", "--seconds", "0", "--device", asked.device)
+    return Stage("doctor", command, once="first", told="cases: ")
 
 
 def tests(asked: Campaign) -> Stage | None:

@@ -101,7 +101,7 @@ def test_other_code_settings_or_machines_are_refused(file: Path, other: Origin, 
         ('{"begun":1}', "line 2: at 'begun'"),
         ('{"record":{"case":"a/b"}}', "line 2: at 'record.definition'"),
         (
-            '{"record":{"case":"a/b","definition":"d","status":"ok","metrics":{"nameless":{"value":1}}}}',
+            '{"record":{"case":"a/b","definition":"d","status":"ok","metrics":{"x":{"value":1}}}}',
             "names no unit",
         ),
     ],
