@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tools.compare import Finding, Verdict
+from tools.kernels import failures
 from tools.records import Metric, Record, Run
 from tools.report import Page
 from tools.tables import Table
@@ -33,7 +34,9 @@ def instruments_view(run: Run, findings: Sequence[Finding]) -> Page:
     rows = tuple(row(record) for record in records if record.status == "ok")
     columns = ("case", *TIMES.values(), *SHARES.values(), "largest disagreement", "ceiling")
     table = Table("instruments, seconds of a call, medians of rounds in turns", columns, rows, frozenset({"case"}))
-    return Page((table,) if rows else (), (*open_questions(findings), *map(failure, failed(records))))
+    return Page(
+        (table,) if rows else (), (*open_questions(findings), *failures({record.case: record for record in records}))
+    )
 
 
 def row(record: Record) -> tuple[str, ...]:
@@ -88,11 +91,3 @@ def open_questions(findings: Sequence[Finding]) -> list[str]:
         and finding.metric.endswith(HIGH)
         and finding.verdict is Verdict.INCONCLUSIVE
     ]
-
-
-def failed(records: Sequence[Record]) -> list[Record]:
-    return [record for record in records if record.status != "ok"]
-
-
-def failure(record: Record) -> str:
-    return f"{record.case}: {record.status}: {record.reason}"

@@ -97,9 +97,10 @@ def test_a_pair_within_its_bound_is_unchanged_and_says_nothing():
 
 
 def test_a_case_that_could_not_be_read_says_why_and_has_no_row():
-    page = shown(record("instruments/gpu/add-4ki", "unsupported", "found device cpu"), record(CASE, latency_s=0.1))
+    lacking = [record(f"instruments/gpu/{name}", "unsupported", "found device cpu") for name in ("add", "copy")]
+    page = shown(*lacking, record(CASE, latency_s=0.1))
     assert page.tables == ()
-    assert page.sentences == ("instruments/gpu/add-4ki: unsupported: found device cpu",)
+    assert page.sentences == ("instruments/gpu/add and 1 more: unsupported: found device cpu",)
 
 
 def test_without_the_path_the_view_names_the_command():
