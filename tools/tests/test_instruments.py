@@ -108,5 +108,6 @@ def test_without_the_path_the_view_names_the_command():
 
 
 def test_another_paths_open_bounds_are_not_told_here():
-    other = record("inference/int8/x", top1_drop_high_fraction=Metric(0.03, (), 0.02))
-    assert shown(record("instruments/gpu/copy-1gi", **GPU), other).sentences == ()
+    beyond = Metric(0.03, (), 0.02)
+    here = record("instruments/gpu/copy-1gi", **GPU, top1_drop_high_fraction=beyond)
+    assert shown(here, record("other/x", cold_disagreement_high_fraction=beyond)).sentences == ()
