@@ -379,7 +379,7 @@ def validate_gate(
     append: Annotated[bool, typer.Option("--append", help="add to the trials that the file has")] = False,
     device: Annotated[str, typer.Option(metavar="cpu|cuda", help="what is measured on")] = "cpu",
     workloads: Annotated[
-        str | None, typer.Option(metavar="cpu|gpu", help="default: those of the device; gpu runs on both")
+        str | None, typer.Option(metavar="cpu|gpu", help="default: those made for the device; gpu's run on both")
     ] = None,
     markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="write the report here")] = None,
     plot: Annotated[

@@ -14,9 +14,17 @@ from typing import Any
 
 from tools.ab.checkouts import WORKTREE, checked_out, commit_of, git, has_history
 from tools.ab.job import INTERRUPTED, OUT_OF_TIME, Job, Judgement
-from tools.ab.pairs import Arm, Driver, Match
+from tools.ab.pairs import LOST, Arm, Driver, Match, Status
 from tools.ab.rule import MARGINS, TRIM, Look, Rule
-from tools.ab.slots import LARGEST_FOREIGN_SHARE, LARGEST_STOLEN_SHARE, Alternation, Duel, Slot
+from tools.ab.slots import (
+    LARGEST_FOREIGN_SHARE,
+    LARGEST_STOLEN_SHARE,
+    Alternation,
+    Duel,
+    Slot,
+    commonest_objection,
+    rejected_share,
+)
 from tools.ab.workers import SETTINGS, WorkerLost
 from tools.files import UnusableFile
 from tools.gate.trials import (
@@ -167,6 +175,37 @@ def driven(setting: Setting, seed: int, rule: Rule, end_s: float = math.inf) -> 
         )
 
 
+@dataclasses.dataclass
+class Narrowing:
+    """A driver for a job that must come to its first look: after each pair before it, comparisons are given up that
+    would keep the others from getting there in time. One is kept in any case."""
+
+    driver: Driver
+    least_pairs: int
+    end_s: float
+    clock: Callable[[], float] = time.monotonic
+
+    @property
+    def statuses(self) -> dict[str, Status]:
+        return self.driver.statuses
+
+    def run(self, matches: Sequence[Match], purpose: str, twin: bool) -> list[Duel]:
+        start_s = self.clock()
+        found = self.driver.run(matches, purpose, twin)
+        to_come = self.least_pairs - self.driver.pairs
+        if to_come > 0:
+            self.give_up(matches, to_come * (self.clock() - start_s))
+        return found
+
+    def give_up(self, matches: Sequence[Match], needed_s: float) -> None:
+        left_s = self.end_s - self.clock()
+        if left_s >= needed_s:
+            return
+        kept = max(1, int(len(matches) * left_s / needed_s))
+        for match in matches[kept:]:
+            self.statuses[match.name] = Status(LOST, LOST, "no time for its first look")
+
+
 def run_campaign(setting: Setting, campaign: Campaign, workloads: Sequence[str], end_s: float, say: Say) -> list[Trial]:
     """Ends at `end_s` (of time.monotonic()) with what it has looked at by then."""
     asked = matches(setting.chosen.path, workloads, campaign.injected)
@@ -174,7 +213,7 @@ def run_campaign(setting: Setting, campaign: Campaign, workloads: Sequence[str],
     start_s = time.monotonic()
     with driven(setting, campaign.number, rule, end_s) as driver:
         job = Job(
-            driver,
+            Narrowing(driver, rule.looks[0].pairs, end_s),
             rule,
             asked,
             setting.device,
@@ -191,6 +230,8 @@ def run_campaign(setting: Setting, campaign: Campaign, workloads: Sequence[str],
         raise WorkerLost(f"campaign {campaign.number} of the validation broke off: {job.ended}")
     for case, status in driver.statuses.items():
         say(f"{case}: left out, {status.reason}")
+    if rejected := rejected_share(job.duels):
+        say(f"{rejected:.0%} of the alternations were rejected: {commonest_objection(job.duels)}")
     return trials_of(campaign.number, setting.metrics, found, job, wall_s, say)
 
 
@@ -266,7 +307,8 @@ def collect(setting: Setting, file: Path, minutes: float, say: Say, known: Trial
     UnusableFile.
 
     The first campaign is begun whatever the time; a later one on as many workloads as the time left will do for, by
-    what trials have cost so far. One that takes longer after all ends with the time, see `run_campaign`.
+    what trials have cost so far. One that takes longer after all ends with the time: before its first look by giving up
+    comparisons (`Narrowing`), after it with what is decided by then.
     """
     end_s = time.monotonic() + 60 * minutes
     machine, workloads = survey(setting)
