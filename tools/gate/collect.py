@@ -183,22 +183,21 @@ class Narrowing:
     driver: Driver
     least_pairs: int
     end_s: float
-    clock: Callable[[], float] = time.monotonic
 
     @property
     def statuses(self) -> dict[str, Status]:
         return self.driver.statuses
 
     def run(self, matches: Sequence[Match], purpose: str, twin: bool) -> list[Duel]:
-        start_s = self.clock()
+        start_s = time.monotonic()
         found = self.driver.run(matches, purpose, twin)
         to_come = self.least_pairs - self.driver.pairs
         if to_come > 0:
-            self.give_up(matches, to_come * (self.clock() - start_s))
+            self.give_up(matches, to_come * (time.monotonic() - start_s))
         return found
 
     def give_up(self, matches: Sequence[Match], needed_s: float) -> None:
-        left_s = self.end_s - self.clock()
+        left_s = self.end_s - time.monotonic()
         if left_s >= needed_s:
             return
         kept = max(1, int(len(matches) * left_s / needed_s))
@@ -333,7 +332,7 @@ def affordable(
     of the first campaign one at least, of others none where they would be fewer than LEAST_WORKLOADS."""
     campaign = planned(number, setting.chosen.plan)
     start, step = campaign.part
-    part = workloads[start::step]
+    part = workloads[start::step] or workloads
     cost_s = sum(case_s(done.trials, dose) for dose in campaign.injected)
     count = min(len(part), max(0, int(left_s / cost_s)))
     if count < min(LEAST_WORKLOADS, len(part)):
