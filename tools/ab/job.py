@@ -32,7 +32,8 @@ OUT_OF_TIME = "the time given with --max-minutes is over"
 class Pairs(Protocol):
     """What a job needs of the driver."""
 
-    statuses: dict[str, Status]
+    @property
+    def statuses(self) -> dict[str, Status]: ...
 
     def run(self, matches: Sequence[Match], purpose: str, twin: bool) -> list[Duel]: ...
 

@@ -45,6 +45,7 @@ SEPARATOR = " with "
 
 # What one comparison costs as long as no trial tells: half as much again as equal code takes on the README's machine.
 ASSUMED_CASE_S = 30.0
+CONFIRMED = 2.0  # times as much for a slow-down: fresh pairs have to confirm it
 LEAST_WORKLOADS = 2  # of a campaign that is cut to the time left: starting workers for one alone would cost too much
 
 Say = Callable[[str], None]
@@ -177,11 +178,16 @@ def driven(setting: Setting, seed: int, rule: Rule, end_s: float = math.inf) -> 
 
 @dataclasses.dataclass
 class Narrowing:
-    """A driver for a job that must come to its first look: after each pair before it, comparisons are given up that
-    would keep the others from getting there in time. One is kept in any case."""
+    """A driver for a job whose time is short: until its first look comparisons are given up, after each pair, that would
+    keep the others from an answer. One is kept in any case.
+
+    look    pairs of the first look
+    needed  pairs of an answer, see `least_pairs`
+    """
 
     driver: Driver
-    least_pairs: int
+    look: int
+    needed: int
     end_s: float
 
     @property
@@ -191,9 +197,8 @@ class Narrowing:
     def run(self, matches: Sequence[Match], purpose: str, twin: bool) -> list[Duel]:
         start_s = time.monotonic()
         found = self.driver.run(matches, purpose, twin)
-        to_come = self.least_pairs - self.driver.pairs
-        if to_come > 0:
-            self.give_up(matches, to_come * (time.monotonic() - start_s))
+        if self.driver.pairs < self.look:
+            self.give_up(matches, (self.needed - self.driver.pairs) * (time.monotonic() - start_s))
         return found
 
     def give_up(self, matches: Sequence[Match], needed_s: float) -> None:
@@ -212,7 +217,7 @@ def run_campaign(setting: Setting, campaign: Campaign, workloads: Sequence[str],
     start_s = time.monotonic()
     with driven(setting, campaign.number, rule, end_s) as driver:
         job = Job(
-            Narrowing(driver, rule.looks[0].pairs, end_s),
+            Narrowing(driver, rule.looks[0].pairs, least_pairs(rule, campaign), end_s),
             rule,
             asked,
             setting.device,
@@ -232,6 +237,11 @@ def run_campaign(setting: Setting, campaign: Campaign, workloads: Sequence[str],
     if rejected := rejected_share(job.duels):
         say(f"{rejected:.0%} of the alternations were rejected: {commonest_objection(job.duels)}")
     return trials_of(campaign.number, setting.metrics, found, job, wall_s, say)
+
+
+def least_pairs(rule: Rule, campaign: Campaign) -> int:
+    """For a clear answer: a look at equal code, and fresh pairs that confirm a slow-down."""
+    return rule.looks[0].pairs + (0 if campaign.injected == (UNCHANGED,) else rule.confirm[0].pairs)
 
 
 def trials_of(
@@ -343,10 +353,12 @@ def affordable(
 
 
 def case_s(trials: Sequence[Trial], dose: str) -> float:
-    """Mean cost of a comparison with that dose in seconds; where there was none, of all comparisons."""
-    alike = [trial for trial in trials if trial.injected == dose] or trials
-    costs = {(trial.campaign, trial.workload, trial.injected): trial.wall_s for trial in alike}
-    return statistics.fmean(costs.values()) if costs else ASSUMED_CASE_S
+    """Mean cost of a comparison with that dose in seconds; where there was none, from what equal code takes."""
+    alike = [trial for trial in trials if trial.injected == dose]
+    costs = {(trial.campaign, trial.workload): trial.wall_s for trial in alike}
+    if costs:
+        return statistics.fmean(costs.values())
+    return ASSUMED_CASE_S if dose == UNCHANGED else CONFIRMED * case_s(trials, UNCHANGED)
 
 
 def begun(machine: str, setting: Setting) -> TrialFile:

@@ -311,6 +311,14 @@ def test_comparisons_are_given_up_that_would_not_come_to_their_first_look(gpu_ca
     assert [text for text in gpu_campaign.said if "no time for its first look" in text]
 
 
+def test_a_slow_down_needs_the_time_for_its_confirmation_too(gpu_campaign):
+    """Of four, 105 s after the first pair are enough for two in five pairs, and for one in five and six that confirm;
+    red before, and unconfirmed, both would be lost."""
+    found, _ = gpu_campaign({(name, "3"): 0.03 for name in "abcd"}, end_s=155.0)
+    assert {each.workload for each in found} == {"a"}
+    assert {each.verdict for each in found} == {Verdict.REGRESSED}
+
+
 def test_one_comparison_is_kept_though_there_is_no_time(gpu_campaign):
     found, ended_s = gpu_campaign({(name, "0"): 0.0 for name in "ab"}, end_s=25.0)
     assert found == []
@@ -330,7 +338,7 @@ def test_after_the_first_look_nothing_is_given_up():
         def run(self, matches, purpose, twin):
             return ["found"]
 
-    narrowing = Narrowing(Late(), 6, end_s=-math.inf)
+    narrowing = Narrowing(Late(), 6, 12, end_s=-math.inf)
     assert narrowing.run([Match("a", "a", "a"), Match("b", "b", "b")], "decide", False) == ["found"]
     assert narrowing.statuses == {}
 
@@ -366,12 +374,14 @@ def test_those_tried_least_come_first_when_the_time_is_short(known):
     assert affordable(done, CPU, 0, list("abcd"), 110.0, first=False) == ["c", "d"]
 
 
-def test_what_a_comparison_costs_is_that_of_its_dose_or_else_of_all(known):
+def test_what_a_comparison_costs_is_that_of_its_dose_or_else_twice_that_of_equal_code(known):
     done = spent(spent(known, "0", 20.0), "3", 40.0, 1)
-    assert [collect.case_s(done.trials, dose) for dose in ("0", "3", "5")] == [20.0, 40.0, 30.0]
-    assert collect.case_s((), "0") == ASSUMED_CASE_S
-    thrice = [dataclasses.replace(each, metric=metric) for each in done.trials[:4] for metric in METRICS]
-    assert collect.case_s([*thrice, *done.trials[4:]], "1") == 30.0  # three metrics are one comparison
+    assert [collect.case_s(done.trials, dose) for dose in ("0", "3", "5")] == [20.0, 40.0, 40.0]
+    assert collect.case_s(spent(known, "0", 10.0).trials, "3") == 20.0
+    assert [collect.case_s((), dose) for dose in ("0", "3")] == [ASSUMED_CASE_S, 2 * ASSUMED_CASE_S]
+    [first, *others] = done.trials[:4]
+    thrice = [dataclasses.replace(first, metric=metric, wall_s=60.0) for metric in METRICS]
+    assert collect.case_s([*thrice, *others], "0") == (60.0 + 3 * 20.0) / 4  # three metrics are one comparison
 
 
 def test_collecting_ends_when_no_campaign_fits(known, tmp_path, monkeypatch):
