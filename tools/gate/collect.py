@@ -26,6 +26,7 @@ from tools.ab.slots import (
     rejected_share,
 )
 from tools.ab.workers import SETTINGS, WorkerLost
+from tools.compare import Verdict
 from tools.files import UnusableFile
 from tools.gate.trials import (
     BIMODAL,
@@ -178,7 +179,7 @@ def driven(setting: Setting, seed: int, rule: Rule, end_s: float = math.inf) -> 
 
 @dataclasses.dataclass
 class Narrowing:
-    """A driver for a job whose time is short: until its first look comparisons are given up, after each pair, that would
+    """A driver for a job whose time is short: until its first look, comparisons are given up after each pair that would
     keep the others from an answer. One is kept in any case.
 
     look    pairs of the first look
@@ -257,17 +258,22 @@ def trials_of(
             continue
         for metric in metrics:
             if (case, metric) in judged:
-                made.append(trial(campaign, judged[case, metric], job.duels, wall_s, bool(job.ended)))
+                verdict = judged[case, metric]
+                made.append(trial(campaign, verdict, job.duels, wall_s, cut_off(job, verdict)))
             else:
                 say(f"{case}: no trial by {metric}, which could not be measured")
     return made
 
 
-def trial(campaign: int, found: Judgement, duels: Sequence[Duel], wall_s: float, ended: bool = False) -> Trial:
-    """`wall_s`, of the whole campaign, is shared out by the time that the comparisons themselves took.
+def cut_off(job: Job, found: Judgement) -> bool:
+    """Whether the time was over before its last look, or before a red of it was confirmed."""
+    opinion = job.opinions.get((found.case, found.metric))
+    red = opinion is not None and opinion.verdict is Verdict.REGRESSED
+    return bool(job.ended) and not found.judged and (red or found.pairs < job.rule.looks[-1].pairs)
 
-    ended  before its time: a verdict that is not judged is none then
-    """
+
+def trial(campaign: int, found: Judgement, duels: Sequence[Duel], wall_s: float, cut: bool = False) -> Trial:
+    """`wall_s`, of the whole campaign, is shared out by the time that the comparisons themselves took."""
     workload, _, dose = found.case.partition(SEPARATOR)
     own = [duel for duel in duels if duel.case == found.case]
     share = sum(duel.wall_s for duel in own) / sum(duel.wall_s for duel in duels)
@@ -284,7 +290,7 @@ def trial(campaign: int, found: Judgement, duels: Sequence[Duel], wall_s: float,
         tuple(pair(duel, found.metric) for duel in measured if duel.log_ratio(found.metric) is not None),
         share * wall_s,
         found.metric,
-        cut=ended and not found.judged,
+        cut,
     )
 
 

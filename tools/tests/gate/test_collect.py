@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy
 import pytest
 
-from tools.ab.job import Judgement
+from tools.ab.job import OUT_OF_TIME, Job, Judgement
 from tools.ab.pairs import Match
-from tools.ab.rule import MARGINS, Rule
+from tools.ab.rule import MARGINS, Opinion, Rule, estimate
 from tools.ab.slots import Duel
 from tools.ab.workers import WorkerLost
 from tools.compare import Verdict
@@ -301,6 +301,24 @@ def test_what_was_looked_at_and_left_open_is_cut(gpu_campaign, monkeypatch):
     found, ended_s = gpu_campaign({("add", "0"): 0.0}, end_s=85.0)
     assert ended_s == 80.0
     assert {each.metric: each.cut for each in found} == {"latency_s": True, "device_s": False, "graph_s": False}
+
+
+@pytest.mark.parametrize(
+    ("ended", "judged", "pairs", "red", "expected"),
+    [
+        (OUT_OF_TIME, False, 12, False, True),
+        (OUT_OF_TIME, False, 30, False, False),  # it had its last look: too noisy to tell
+        (OUT_OF_TIME, False, 30, True, True),  # red, and not confirmed in time
+        (OUT_OF_TIME, True, 12, False, False),
+        ("", False, 12, False, False),  # too much of it was rejected
+    ],
+)
+def test_cut_off_is_what_more_time_might_have_decided(ended, judged, pairs, red, expected):
+    job = Job(FakePairs({}), Rule(), [], "cuda", ended=ended)
+    said = Verdict.REGRESSED if red else None
+    job.opinions["a", "graph_s"] = Opinion(said, estimate([0.01, 0.02, 0.03, 0.04]), 1.0)
+    found = Judgement("a", "graph_s", Verdict.INCONCLUSIVE, "", judged=judged, pairs=pairs)
+    assert collect.cut_off(job, found) is expected
 
 
 def test_comparisons_are_given_up_that_would_not_come_to_their_first_look(gpu_campaign):
