@@ -46,8 +46,7 @@ SEPARATOR = " with "
 
 # What one comparison costs as long as no trial tells: half as much again as equal code takes on the README's machine.
 ASSUMED_CASE_S = 30.0
-CONFIRMED = 2.0  # times as much for a slow-down: fresh pairs have to confirm it
-LEAST_WORKLOADS = 2  # of a campaign that is cut to the time left: starting workers for one alone would cost too much
+LEAST_COMPARISONS = 2  # of a campaign that is cut to the time left: starting workers for one alone would cost too much
 
 Say = Callable[[str], None]
 
@@ -179,8 +178,8 @@ def driven(setting: Setting, seed: int, rule: Rule, end_s: float = math.inf) -> 
 
 @dataclasses.dataclass
 class Narrowing:
-    """A driver for a job whose time is short: until its first look, comparisons are given up after each pair that would
-    keep the others from an answer. One is kept in any case.
+    """A driver for a job whose time is short: comparisons are given up after its first pair that would keep the others
+    from an answer, and later those that would keep them from the first look. One is kept in any case.
 
     look    pairs of the first look
     needed  pairs of an answer, see `least_pairs`
@@ -198,8 +197,10 @@ class Narrowing:
     def run(self, matches: Sequence[Match], purpose: str, twin: bool) -> list[Duel]:
         start_s = time.monotonic()
         found = self.driver.run(matches, purpose, twin)
-        if self.driver.pairs < self.look:
-            self.give_up(matches, (self.needed - self.driver.pairs) * (time.monotonic() - start_s))
+        pairs = self.driver.pairs
+        if pairs < self.look:
+            to_come = (self.needed if pairs == 1 else self.look) - pairs
+            self.give_up(matches, to_come * (time.monotonic() - start_s))
         return found
 
     def give_up(self, matches: Sequence[Match], needed_s: float) -> None:
@@ -218,7 +219,7 @@ def run_campaign(setting: Setting, campaign: Campaign, workloads: Sequence[str],
     start_s = time.monotonic()
     with driven(setting, campaign.number, rule, end_s) as driver:
         job = Job(
-            Narrowing(driver, rule.looks[0].pairs, least_pairs(rule, campaign), end_s),
+            Narrowing(driver, rule.looks[0].pairs, max(least_pairs(rule, dose) for dose in campaign.injected), end_s),
             rule,
             asked,
             setting.device,
@@ -240,9 +241,10 @@ def run_campaign(setting: Setting, campaign: Campaign, workloads: Sequence[str],
     return trials_of(campaign.number, setting.metrics, found, job, wall_s, say)
 
 
-def least_pairs(rule: Rule, campaign: Campaign) -> int:
-    """For a clear answer: a look at equal code, and fresh pairs that confirm a slow-down."""
-    return rule.looks[0].pairs + (0 if campaign.injected == (UNCHANGED,) else rule.confirm[0].pairs)
+def least_pairs(rule: Rule, dose: str) -> int:
+    """For an answer: one look at equal code; two at a slow-down, for the first one's error rate is so small that it
+    shows large ones only, and fresh pairs that confirm it."""
+    return rule.looks[0].pairs if dose == UNCHANGED else rule.looks[1].pairs + rule.confirm[0].pairs
 
 
 def trials_of(
@@ -345,13 +347,13 @@ def affordable(
     done: TrialFile, setting: Setting, number: int, workloads: Sequence[str], left_s: float, first: bool
 ) -> list[str]:
     """The campaign's part of the workloads, or those of it that were tried least, as many as `left_s` will do for;
-    of the first campaign one at least, of others none where they would be fewer than LEAST_WORKLOADS."""
+    of the first campaign one at least, of others none where they would make fewer than LEAST_COMPARISONS."""
     campaign = planned(number, setting.chosen.plan)
     start, step = campaign.part
     part = workloads[start::step] or workloads
     cost_s = sum(case_s(done.trials, dose) for dose in campaign.injected)
     count = min(len(part), max(0, int(left_s / cost_s)))
-    if count < min(LEAST_WORKLOADS, len(part)):
+    if count * len(campaign.injected) < min(LEAST_COMPARISONS, len(part) * len(campaign.injected)):
         count = min(1, len(part)) if first else 0
     tried = Counter(trial.workload for trial in done.trials if trial.injected in campaign.injected)
     chosen = set(sorted(part, key=lambda workload: tried[workload])[:count])
@@ -364,7 +366,9 @@ def case_s(trials: Sequence[Trial], dose: str) -> float:
     costs = {(trial.campaign, trial.workload): trial.wall_s for trial in alike}
     if costs:
         return statistics.fmean(costs.values())
-    return ASSUMED_CASE_S if dose == UNCHANGED else CONFIRMED * case_s(trials, UNCHANGED)
+    if dose == UNCHANGED:
+        return ASSUMED_CASE_S
+    return case_s(trials, UNCHANGED) * least_pairs(Rule(), dose) / least_pairs(Rule(), UNCHANGED)
 
 
 def begun(machine: str, setting: Setting) -> TrialFile:

@@ -330,11 +330,29 @@ def test_comparisons_are_given_up_that_would_not_come_to_their_first_look(gpu_ca
 
 
 def test_a_slow_down_needs_the_time_for_its_confirmation_too(gpu_campaign):
-    """Of four, 105 s after the first pair are enough for two in five pairs, and for one in five and six that confirm;
-    red before, and unconfirmed, both would be lost."""
-    found, _ = gpu_campaign({(name, "3"): 0.03 for name in "abcd"}, end_s=155.0)
+    """Of four, 210 s after the first pair are enough for all in five pairs more, and for one in a second look and six
+    pairs that confirm; red at the first look, and unconfirmed, all would be lost."""
+    found, _ = gpu_campaign({(name, "3"): 0.03 for name in "abcd"}, end_s=250.0)
     assert {each.workload for each in found} == {"a"}
     assert {each.verdict for each in found} == {Verdict.REGRESSED}
+
+
+@pytest.mark.parametrize(("taken", "kept"), [(1, 1), (2, 3), (5, 4), (6, 4)])
+def test_what_has_cost_pairs_already_is_given_up_for_the_first_look_only(monkeypatch, taken, kept):
+    """Four of 10 s a pair, of a job whose answer takes twelve pairs, with 120 s left."""
+    now = [0.0]
+
+    class Slow:
+        pairs, statuses = taken, {}
+
+        def run(self, matches, purpose, twin):
+            now[0] += 40.0
+            return []
+
+    monkeypatch.setattr(collect.time, "monotonic", lambda: now[0])
+    narrowing = Narrowing(Slow(), 6, 12, end_s=160.0)
+    narrowing.run([Match(name, name, name) for name in "abcd"], "decide", False)
+    assert 4 - len(narrowing.statuses) == kept
 
 
 def test_one_comparison_is_kept_though_there_is_no_time(gpu_campaign):
@@ -387,16 +405,23 @@ def test_a_campaign_has_as_many_workloads_as_the_time_will_do_for(known, left_s,
         assert "".join(affordable(done, CPU, number, list("abcd"), left_s, first)) == expected
 
 
+def test_two_doses_of_one_workload_are_a_campaign(known):
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setitem(WORKLOADS, "cpu", dataclasses.replace(WORKLOADS["cpu"], plan=((("1", "3"), (0, 1)),)))
+        done = spent(known, "0", 10.0)
+        assert affordable(done, CPU, 1, list("abcd"), 61.0, first=False) == ["a"]
+        assert affordable(done, CPU, 1, list("abcd"), 59.0, first=False) == []
+
+
 def test_those_tried_least_come_first_when_the_time_is_short(known):
     done = spent(spent(known, "0", 50.0), "0", 50.0, 1, "ab")
     assert affordable(done, CPU, 0, list("abcd"), 110.0, first=False) == ["c", "d"]
 
 
-def test_what_a_comparison_costs_is_that_of_its_dose_or_else_twice_that_of_equal_code(known):
+def test_what_a_comparison_costs_is_that_of_its_dose_or_else_three_times_that_of_equal_code(known):
     done = spent(spent(known, "0", 20.0), "3", 40.0, 1)
-    assert [collect.case_s(done.trials, dose) for dose in ("0", "3", "5")] == [20.0, 40.0, 40.0]
-    assert collect.case_s(spent(known, "0", 10.0).trials, "3") == 20.0
-    assert [collect.case_s((), dose) for dose in ("0", "3")] == [ASSUMED_CASE_S, 2 * ASSUMED_CASE_S]
+    assert [collect.case_s(done.trials, dose) for dose in ("0", "3", "5")] == [20.0, 40.0, 60.0]
+    assert [collect.case_s((), dose) for dose in ("0", "3")] == [ASSUMED_CASE_S, 3 * ASSUMED_CASE_S]
     [first, *others] = done.trials[:4]
     thrice = [dataclasses.replace(first, metric=metric, wall_s=60.0) for metric in METRICS]
     assert collect.case_s([*thrice, *others], "0") == (60.0 + 3 * 20.0) / 4  # three metrics are one comparison
