@@ -516,11 +516,12 @@ def gate(tool, tmp_path, monkeypatch):
     file = tmp_path / "trials.json.gz"
 
     def answer(*options, before, fresh):
-        earlier = TrialFile(1, "a" * 12, "2026-01-01T00:00:00Z", "cpu-x", {}, tuple(map(told, before)))
+        earlier = TrialFile(2, "a" * 12, "2026-01-01T00:00:00Z", "cpu-x", {}, tuple(map(told, before)))
         write_trials(file, earlier)
 
-        def collect(repository, python, place, minutes, say, known):
+        def collect(setting, place, minutes, say, known):
             assert known == earlier
+            answer.asked = (setting.device, setting.workloads)
             write_trials(place, replace(known, trials=known.trials + tuple(map(told, fresh))))
 
         monkeypatch.setattr("tools.__main__.collect", collect)
@@ -544,6 +545,34 @@ NIGHT = ("--minutes", "1", "--append")
 )
 def test_a_night_ends_in_what_it_found_itself(gate, options, before, fresh, code):
     assert gate(*options, before=before, fresh=fresh).code == code
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ((), ("cpu", "cpu")),
+        (("--device", "cpu"), ("cpu", "cpu")),
+        (("--device", "cuda"), ("cuda", "gpu")),
+        (("--device", "cpu", "--workloads", "gpu"), ("cpu", "gpu")),
+    ],
+)
+def test_a_device_has_its_own_workloads_unless_others_are_named(gate, options, asked):
+    gate(*NIGHT, *options, before=["unchanged"], fresh=["unchanged"])
+    assert gate.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--device", "tpu"), "unknown device 'tpu', expected cpu or cuda"),
+        (("--workloads", "all"), "unknown workloads 'all', expected cpu or gpu"),
+        (("--device", "cuda", "--workloads", "cpu"), "--workloads cpu are the processor's alone, expected gpu"),
+    ],
+)
+def test_a_device_or_workloads_that_there_are_not_are_refused(gate, options, complaint):
+    answer = gate(*NIGHT, *options, before=["unchanged"], fresh=[])
+    assert answer.code == 2
+    assert complaint in " ".join(answer.err.replace("│", "").split())
 
 
 def test_trials_are_not_thrown_away_for_a_forgotten_word(gate):
