@@ -57,5 +57,5 @@ measure=("$python" -m pytest perf_tests/test_attention.py --perf-device "$device
 plant wrong-element "relative_error is" "${measure[@]}" "${one[@]}"
 plant doubled-peak "peak_allocated_bytes" "${measure[@]}" "${one[@]}"
 plant five-percent "latency_s regressed\|device_s regressed" \
-    "$python" -m tools ab --base HEAD~1 --head HEAD --device "$device" "${one[@]}" --json "$place/five-percent.json"
+    "$python" -m tools ab --base HEAD~1 --head HEAD --device "$device" "${one[@]}" --json "$place/five-percent.json" --max-minutes 6
 exit $failed

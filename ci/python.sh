@@ -7,13 +7,13 @@ stop() {
 
 python=$(command -v "${PYTHON:-python3}") || stop "found no '${PYTHON:-python3}'; name an interpreter: PYTHON=/path/to/python3"
 if compgen -G '.wheels/*.whl' >/dev/null; then
-    export PERF_PACKAGES=$PWD/.wheels/packages
-    if [ ! -f "$PERF_PACKAGES/.complete" ]; then
-        rm -rf "$PERF_PACKAGES"
-        "$python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --target "$PERF_PACKAGES" .wheels/*.whl &&
-            touch "$PERF_PACKAGES/.complete" || stop "pip could not unpack .wheels/; make it for this Python: bash ci/wheels.sh"
+    packages=$PWD/.wheels/packages
+    if [ ! -f "$packages/.complete" ]; then
+        rm -rf "$packages"
+        "$python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --target "$packages" .wheels/*.whl &&
+            touch "$packages/.complete" || stop "pip could not unpack .wheels/; make it for this Python: bash ci/wheels.sh"
     fi
-    export PYTHONPATH=$PERF_PACKAGES${PYTHONPATH:+:$PYTHONPATH}
+    export PYTHONPATH=$packages${PYTHONPATH:+:$PYTHONPATH}
 fi
 
 # Without these nothing is measured or judged; without any other, rows are `unsupported`.

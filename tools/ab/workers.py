@@ -40,10 +40,8 @@ def environment(seed: int, cache: Path, inherited: Mapping[str, str], libraries:
     libraries  a PYTHONPATH of folders that hold none of what is compared, see `libraries_of`
     """
     kept = {name: value for name, value in inherited.items() if name not in DROPPED and not name.startswith("PYTEST_")}
-    packages = inherited.get("PERF_PACKAGES")  # ci/python.sh: what the interpreter lacks, the same for both arms
     return {
         **kept,
-        **({"PYTHONPATH": packages} if packages else {}),
         **SETTINGS,
         **({"PYTHONPATH": libraries} if libraries else {}),
         "PYTHONHASHSEED": str(seed % 2**32),
