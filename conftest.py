@@ -31,7 +31,6 @@ from fixtures.shards import ask_for_shard
 from fixtures.stop import Stop
 from tools import report as reports
 from tools import views
-from tools.__main__ import console, show
 from tools.baselines import Baseline, has_baseline, read_baselines
 from tools.compare import Verdict, exit_code, judge_record, judge_run
 from tools.files import UnusableFile, check_writable
@@ -39,6 +38,7 @@ from tools.journal import Origin, open_journal
 from tools.records import Record, Run
 from tools.runs import write_run
 from tools.tables import Table, printable
+from tools.terminal import console, show
 
 __all__ = ["judge", "measure"]  # the fixtures that tests ask for
 

@@ -19,6 +19,7 @@ from tools.campaign.view import errors, exit_code, table
 from tools.campaign.work import Work
 from tools.files import check_writable
 from tools.tables import printable, to_rich
+from tools.terminal import tell
 
 END_S = 15.0  # for the table, and what a stage needs to be ended
 
@@ -95,8 +96,3 @@ def show(asked: Campaign, state: State, planned: Sequence[Stage]) -> None:
     for sentence in errors(asked, state, planned):
         view.print(printable(sentence), soft_wrap=True)
     view.print(to_rich(table(asked, state, planned), wide=True))
-
-
-def tell(text: str) -> None:
-    """Progress, apart from the result."""
-    print(printable(text), file=sys.stderr, flush=True)

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tools.__main__ import fitting, interruptible, left_open
+from tools.ab.command import left_open
 from tools.baselines import read_baselines, write_baselines
 from tools.compare import Finding, Verdict
 from tools.gate.trials import TrialFile, write_trials
+from tools.interruption import interruptible
 from tools.memory_stats import metric_of
 from tools.records import Metric
 from tools.tables import Table
+from tools.terminal import fitting
 from tools.tests.gate.samples import told
 from tools.tests.samples import (
     CASE,
@@ -487,7 +489,7 @@ def test_a_bug_of_ours_does_not_say_regressed(tool, tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("tools.__main__.judge_run", broken)
+    monkeypatch.setattr("tools.judged.judge_run", broken)
     file = run_file(tmp_path, run(record(latency_s=0.01)))
     (tmp_path / "b").mkdir()
     answer = tool("compare", file, "--baselines", tmp_path / "b")
@@ -524,7 +526,7 @@ def gate(tool, tmp_path, monkeypatch):
             answer.asked = (setting.device, setting.workloads)
             write_trials(place, replace(known, trials=known.trials + tuple(map(told, fresh))))
 
-        monkeypatch.setattr("tools.__main__.collect", collect)
+        monkeypatch.setattr("tools.gate.command.collect", collect)
         return tool("validate-gate", file, *options)
 
     return answer
