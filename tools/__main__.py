@@ -30,6 +30,7 @@ from tools.ab.selection import BadExpression
 from tools.ab.workers import WorkerLost
 from tools.annotations import annotations as annotated
 from tools.baselines import has_baseline, read_baselines
+from tools.campaign.command import campaign
 from tools.compare import Finding, Verdict, exit_code, judge_run
 from tools.decided import measured_by_ab
 from tools.doctor import doctor
@@ -472,6 +473,7 @@ def interruptible() -> Iterator[None]:
 
 for verb in (history, export, doctor):
     app.command()(verb)
+app.command(context_settings={"allow_extra_args": True})(campaign)
 
 
 def main() -> None:

@@ -36,8 +36,10 @@ class WorkerLost(Exception):
 def environment(seed: int, cache: Path, inherited: Mapping[str, str]) -> dict[str, str]:
     """What both arms of a pair get. The hash seed and a padding are drawn by pair: layout averages out over pairs."""
     kept = {name: value for name, value in inherited.items() if name not in DROPPED and not name.startswith("PYTEST_")}
+    packages = inherited.get("PERF_PACKAGES")  # ci/python.sh: what the interpreter lacks, the same for both arms
     return {
         **kept,
+        **({"PYTHONPATH": packages} if packages else {}),
         **SETTINGS,
         "PYTHONHASHSEED": str(seed % 2**32),
         "PERF_RATCHET_PADDING": "x" * (seed % 4096),

@@ -51,6 +51,10 @@ def test_every_unit_has_a_policy():
         ("global_load_128bit_count", Rule.NONE, SOFTWARE_AND_DEVICE, False),
         ("tuned.block_m_count", Rule.NONE, SOFTWARE_AND_DEVICE, False),
         ("floor_s", Rule.NONE, EVERYTHING, False),
+        ("reading.graph_s", Rule.NONE, SOFTWARE_AND_DEVICE, False),
+        ("cold_disagreement_fraction", Rule.NONE, EVERYTHING, False),
+        ("cold_disagreement_high_fraction", Rule.BOUND, SOFTWARE, False),
+        ("launch_overhead_s", Rule.SCREEN, EVERYTHING, False),
     ],
 )
 def test_what_a_unit_depends_on_and_how_it_is_judged(metric, rule, scope, higher_is_better):
@@ -62,6 +66,11 @@ def test_what_a_unit_depends_on_and_how_it_is_judged(metric, rule, scope, higher
 def test_named_exceptions_are_recorded_and_never_judged(metric):
     assert policy_of(metric).rule is Rule.NONE
     assert policy_of(f"other_{metric}").rule is not Rule.NONE
+
+
+@pytest.mark.parametrize("metric", ["launch_overhead_s", "enqueue_s"])
+def test_what_it_costs_to_launch_is_the_processors_time(metric):
+    assert policy_of(metric).on_host
 
 
 def test_a_single_spilled_byte_counts():
