@@ -19,6 +19,7 @@ PREFIX = "perf-ratchet-ab-"
 # What lies in a plain copy of the repository beside its files: environments, results, caches. As in .gitignore.
 NOT_OF_THE_REPOSITORY = (
     ".venv*",
+    ".wheels",
     "runs",
     "__pycache__",
     ".*_cache",
