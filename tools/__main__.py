@@ -57,7 +57,7 @@ from tools.runs import read_run, write_run
 from tools.snapshots import read_snapshot
 from tools.startup.grid import contradictory, document, read_columns, startup_page
 from tools.succession import MOST_PROCESSES, Manner
-from tools.tables import Table, printable, to_rich
+from tools.tables import Table, complaint, printable, to_rich
 from tools.views import VIEWS, cases, changes
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
@@ -492,7 +492,7 @@ def main() -> None:
 
 
 def fail(error: Exception, code: int) -> None:
-    print(f"perf-ratchet: {printable(str(error))}", file=sys.stderr)
+    print(f"perf-ratchet: {complaint(str(error))}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -77,7 +77,8 @@ class Campaign:
         answer = subject.answer(verb, self.world)
         problems = [*misbehaved(answer), *changes(before, disk(self.world), answer, subject)]
         problems += self.passed_over(verb, answer) + self.unreadable(subject, verb, answer)
-        if kind == TWICE and "history" not in (verb[0], subject.format) and answer.code != 2:
+        reads_all = "history" not in (verb[0], subject.format) and not ("otava" in verb and subject.format == "baseline")
+        if kind == TWICE and reads_all and answer.code != 2:
             problems.append("took one of two things of one name")
         if self.process_every and number % self.process_every == 0:
             problems += self.otherwise_in_a_process(subject, verb, answer, before)

@@ -80,7 +80,7 @@ def shifted(value: float, policy: Policy, random: Random, gain: int) -> float:
     up = (gain > 0) == policy.higher_is_better
     if policy.rule is Rule.ERROR:
         return value * random.choice((3.5, 10.0)) if up else value / random.choice((10.0, 100.0))
-    by = max(policy.floor, policy.margin * abs(value)) * 1.01 + (1 if isinstance(value, int) else 1e-9)
+    by = max(policy.floor, policy.margin * abs(value)) * 1.05 + (1 if isinstance(value, int) else 1e-9)
     by = by * random.choice((1, 1.5)) if not up else by * random.choice((1, 3, 1_000))
     if policy.noisy:
         by = value * random.choice((3, 30)) if up else 0.9 * value
