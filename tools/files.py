@@ -60,7 +60,7 @@ def validate(document: Any, model: type[T], path: Path, what: str, version: int,
     oldest  the first version whose documents are also ones of `version`
     """
     found = document.get("schema_version") if isinstance(document, dict) else None
-    if found != version and found in range(version if oldest is None else oldest, version):
+    if type(found) is int and found in range(version if oldest is None else oldest, version):  # True is 1, too
         document, found = {**document, "schema_version": version}, version
     if found != version:
         raise UnusableFile(
