@@ -161,7 +161,10 @@ def total(efforts: Sequence[Effort]) -> Effort:
 
 
 def benchmarks(files: Iterable[Path]) -> dict[str, Any]:
-    """pytest-benchmark's own documents as one: all benchmarks, and of the rest what the first one says. Raises Unjoinable."""
+    """pytest-benchmark's own documents as one: all benchmarks, and of the rest what the first one says.
+
+    Raises Unjoinable.
+    """
     documents = {file: read_json(file, "run file") for file in files}
     for file, document in documents.items():
         if not isinstance(found := document.get("benchmarks", []), list):

@@ -1,6 +1,6 @@
 """python -m tools.tests.killing --times 50 --seed 1: verbs that write, killed at random moments.
 
-Every second kill falls at any moment of the command, the others while it writes: from the first change in the folder on.
+Every second kill falls at any moment of the command, the others between the first and the last change that it makes.
 After each, every file that the command writes must be the old or the new one, whole; the same command, run again, must
 succeed and leave the new ones and nothing else.
 """
@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
+from tools.baselines import write_baselines
 from tools.files import PART, STALE_S
 from tools.history.ingest import ingest
 from tools.history.places import place_of
@@ -32,7 +33,6 @@ from tools.tests.fuzz.verbs import Answer, in_process
 from tools.tests.history.folders import folder_of
 from tools.tests.samples import baseline, record, run, run_file, stored
 from tools.tests.test_merge import WHOLE
-from tools.baselines import write_baselines
 
 ROOT = Path(__file__).resolve().parents[2]
 PATHS = ("attention", "compile", "mxint8", "quantizers", "search")
@@ -68,7 +68,9 @@ def measured(seconds: float, count: int) -> Run:
 
 
 def refresh_prepare(folder: Path) -> None:
-    cases = {path: {f"{path}/c{number}": stored(latency_s=0.5, graph_count=1) for number in range(40)} for path in PATHS}
+    cases = {
+        path: {f"{path}/c{number}": stored(latency_s=0.5, graph_count=1) for number in range(40)} for path in PATHS
+    }
     write_baselines(folder / "b", [baseline(found, path) for path, found in cases.items()])
     run_file(folder, measured(0.25, 2))
 

@@ -1,11 +1,25 @@
 """A few kills of verbs that write, and that a verb which does not write whole files would be found out."""
 
+import os
 import sys
 from random import Random
 
 import pytest
 
-from tools.tests.killing import MIXED, NEW, OLD, VICTIMS, Usual, Victim, killed, template_of, usual
+from tools import files
+from tools.tests.killing import (
+    MIXED,
+    NEW,
+    OLD,
+    VICTIMS,
+    Usual,
+    Victim,
+    killed,
+    prepared,
+    run_again,
+    template_of,
+    usual,
+)
 
 
 @pytest.mark.parametrize("name", ["refresh", "history"])
@@ -18,6 +32,27 @@ def test_a_killed_verb_leaves_the_old_or_the_new_and_the_next_one_succeeds(name)
         deaths = [killed(victim, template, known, random, while_writing=number > 0) for number in range(4)]
     assert [death.problems for death in deaths] == [()] * 4
     assert {death.state for death in deaths} <= {OLD, NEW, MIXED}
+
+
+def test_killed_between_two_files_of_a_refresh_the_next_one_completes_it(monkeypatch):
+    """A moment that random kills hardly hit: all parts are written, and some of them are renamed."""
+    victim = VICTIMS["refresh"]
+    with template_of(victim) as template, prepared(victim, template) as folder:
+        before, calls, replace = victim.content(folder), iter("12"), os.replace
+
+        def two_of_them(part, path):
+            next(calls)  # StopIteration stands for the kill
+            replace(part, path)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(files.os, "replace", two_of_them)
+            assert run_again(victim.arguments(folder)).code == 3
+        halfway = victim.content(folder)
+        assert run_again(victim.arguments(folder)).code == 0
+        after = victim.content(folder)
+    assert sum(halfway[name] != before[name] for name in before) == 2
+    assert {name: text for name, text in halfway.items() if text != before[name]}.items() <= after.items()
+    assert all(after[name] != before[name] for name in before)
 
 
 IN_PLACE = "import sys; stream = open(sys.argv[1], 'w'); stream.write('ne'); stream.flush(); sys.stdin.read()"
@@ -38,7 +73,9 @@ def prepare(folder):
 
 
 def victim(program):
-    return Victim("planted", prepare, lambda folder: [sys.executable, "-c", program, f"{folder}/out/file"], "out", content)
+    return Victim(
+        "planted", prepare, lambda folder: [sys.executable, "-c", program, f"{folder}/out/file"], "out", content
+    )
 
 
 def test_a_file_that_is_written_in_place_is_found_out():

@@ -77,7 +77,9 @@ class Campaign:
         answer = subject.answer(verb, self.world)
         problems = [*misbehaved(answer), *changes(before, disk(self.world), answer, subject)]
         problems += self.passed_over(verb, answer) + self.unreadable(subject, verb, answer)
-        reads_all = "history" not in (verb[0], subject.format) and not ("otava" in verb and subject.format == "baseline")
+        reads_all = "history" not in (verb[0], subject.format) and not (
+            "otava" in verb and subject.format == "baseline"
+        )
         if kind == TWICE and reads_all and answer.code != 2:
             problems.append("took one of two things of one name")
         if self.process_every and number % self.process_every == 0:
@@ -146,7 +148,9 @@ def disk(folder: Path) -> dict[str, bytes | str]:
 
 def changes(before: Disk, after: Disk, answer: Answer, subject: Subject) -> list[str]:
     """What a verb changed on the disk and must not have. A folder that a lock needed is nothing."""
-    touched = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name) and after.get(name) != ""]
+    touched = [
+        name for name in sorted({*before, *after}) if before.get(name) != after.get(name) and after.get(name) != ""
+    ]
     allowed = subject.writes if not refused(answer) else subject.derived
     return [f"{answer.code}, and changed {name}" for name in touched if not name.startswith(allowed)]
 

@@ -60,14 +60,14 @@ class Stage:
 
 
 def worse(stage: Stage) -> Expected:
-    record, kept, name = stage.metric()
+    record, _kept, name = stage.metric()
     policy = policy_of(name)
     record["metrics"][name]["value"] = shifted(record["metrics"][name]["value"], policy, stage.random, -1)
     return {(record["case"], name): WORSE.get(policy.rule, NOISY_WORSE)}
 
 
 def better(stage: Stage) -> Expected:
-    record, kept, name = stage.metric()
+    record, _kept, name = stage.metric()
     policy, value = policy_of(name), record["metrics"][name]["value"]
     if policy.noisy or (not policy.higher_is_better and value <= policy.floor + policy.margin * abs(value)):
         return {}
@@ -99,7 +99,7 @@ def stored_otherwise(stage: Stage) -> Expected:
 
 
 def metric_dropped(stage: Stage) -> Expected:
-    record, kept, name = stage.metric()
+    record, _kept, name = stage.metric()
     del record["metrics"][name]
     return {(record["case"], name): ("missing",)}
 
@@ -158,7 +158,7 @@ def redefined(stage: Stage) -> Expected:
 
 
 def other_software(stage: Stage) -> Expected:
-    record, kept, name = stage.metric()
+    record, _kept, name = stage.metric()
     record["software"] = {**record["software"], "onnxruntime-gpu": "9.9"}
     scoped = "software" in policy_of(name).scope
     return {(record["case"], name): ("incomparable",)} if scoped else {}
@@ -169,7 +169,10 @@ def examples_lost(stage: Stage) -> Expected:
     record = next(each for each in stage.records if each["metrics"].get("top1_fraction", {}).get("outcomes"))
     metric = record["metrics"]["top1_fraction"]
     outcomes = metric["outcomes"]
-    bits, right = int(outcomes["right"], 16), [n for n in range(outcomes["count"]) if int(outcomes["right"], 16) >> n & 1]
+    bits, right = (
+        int(outcomes["right"], 16),
+        [n for n in range(outcomes["count"]) if int(outcomes["right"], 16) >> n & 1],
+    )
     for place in stage.random.sample(right, 30):
         bits &= ~(1 << place)
     outcomes["right"], metric["value"] = f"{bits:x}", bits.bit_count() / outcomes["count"]

@@ -20,7 +20,6 @@ from tools.tests.samples import (
     SLUG,
     anchored,
     baseline,
-    fingerprint,
     full_baseline,
     full_run,
     record,
