@@ -190,19 +190,19 @@ def table(trials: Sequence[Trial]) -> list[str]:
 
 
 def report(trials: Sequence[Trial], seed: int, wall_s: float) -> list[str]:
-    codes = Counter(trial.answer.code for trial in trials)
+    codes = Counter(str(trial.answer.code) for trial in trials)
     wrong = [trial for trial in trials if trial.problems]
     return [
         *table(trials),
-        f"{len(trials)} inputs, seed {seed}, {wall_s:.0f} s; exit codes {json.dumps({str(k): v for k, v in codes.items()})}"
-        f"; {len(wrong)} with a problem",
+        f"{len(trials)} inputs, seed {seed}, {wall_s:.0f} s; exit codes {json.dumps(codes)}; {len(wrong)} with a problem",
     ]
 
 
 def sentence(trial: Trial) -> str:
     """What to run to see it again stands first."""
     told = trial.answer.err.strip().replace("\n", " | ")[:400]
-    return f"--only {trial.number}: {trial.format}, {trial.kind}, {' '.join(trial.verb)}: {'; '.join(trial.problems)[:600]} [{told}]"
+    what = f"{trial.format}, {trial.kind}, {' '.join(trial.verb)}"
+    return f"--only {trial.number}: {what}: {'; '.join(trial.problems)[:600]} [{told}]"
 
 
 def hunted(campaign: Campaign, numbers: Sequence[int]) -> tuple[list[Trial], list[str]]:
