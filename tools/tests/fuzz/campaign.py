@@ -191,10 +191,10 @@ def table(trials: Sequence[Trial]) -> list[str]:
 
 def report(trials: Sequence[Trial], seed: int, wall_s: float) -> list[str]:
     codes = Counter(str(trial.answer.code) for trial in trials)
-    wrong = [trial for trial in trials if trial.problems]
+    wrong = sum(bool(trial.problems) for trial in trials)
     return [
         *table(trials),
-        f"{len(trials)} inputs, seed {seed}, {wall_s:.0f} s; exit codes {json.dumps(codes)}; {len(wrong)} with a problem",
+        f"{len(trials)} inputs, seed {seed}, {wall_s:.0f} s; exit codes {json.dumps(codes)}; {wrong} with a problem",
     ]
 
 

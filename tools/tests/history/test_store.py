@@ -167,6 +167,7 @@ def edited(change):
         ("points-*", lambda file: file.write_bytes(b"")),
         ("points-*", lambda file: (file.unlink(), file.mkdir())),
         ("words-*", flipped(0.1)),
+        ("words-*", lambda file: file.write_bytes(stores.parquet(stores.arrow().table({"word": ["x"] * 50})))),
         ("store.json", edited(lambda index: index["parts"].clear())),
         ("store.json", edited(lambda index: index["parts"][0].update(first_run=7))),
         ("store.json", edited(lambda index: index["tables"].update(words=index["tables"]["runs"]))),
