@@ -22,7 +22,8 @@ make_environment() {
         stop "found no C++ compiler (${CXX:-g++}), which torch.compile and the CPU kernels need; install g++, or name one in CXX"
     echo "setting up .venv: torch and its libraries are about 6 GB; this takes a few minutes, once" >&2
     "$python" -m venv --clear .venv || stop "could not make .venv; is the folder writable and python3-venv installed?"
-    requirements .venv/bin/python >.venv/requirements.txt
+    requirements .venv/bin/python >.venv/requirements.txt 2>"$log" ||
+        stop "cannot read pyproject.toml ($(tail -n1 "$log")); expected the project's own; restore it: git checkout pyproject.toml"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r .venv/requirements.txt -c ci/constraints.txt >"$log" 2>&1 ||
         stop "pip could not install the requirements: $(grep -m1 ERROR "$log" || tail -n1 "$log"); the log is $log"
     stamp >.venv/.stamp

@@ -44,7 +44,7 @@ from tools.runs import read_run, write_run
 from tools.snapshots import read_snapshot
 from tools.startup.command import startup
 from tools.succession import MOST_PROCESSES, Manner
-from tools.tables import printable
+from tools.tables import complaint, printable
 from tools.terminal import console, show, show_page, tell
 from tools.views import VIEWS, cases, changes
 
@@ -253,7 +253,7 @@ def main() -> None:
 
 
 def fail(error: Exception, code: int) -> None:
-    print(f"perf-ratchet: {printable(str(error))}", file=sys.stderr)
+    print(f"perf-ratchet: {complaint(str(error))}", file=sys.stderr)
     sys.exit(code)
 
 

@@ -3,8 +3,10 @@
 import contextlib
 import json
 import os
+import re
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,6 +20,10 @@ REMEDIES = {
     "A/B file": "python -m tools ab --base REV --json FILE",
     "memory statistics": "json.dump(torch.cuda.memory_stats(), file)",
 }
+
+# What a killed writer leaves beside the file that it was to become. No writer takes as long as the second number says.
+PART = re.compile(r"\..*\.[a-z0-9_]{8}\.part")
+STALE_S = 3600.0
 
 
 class UnusableFile(Exception):
@@ -38,9 +44,18 @@ def read_json(path: Path, what: str) -> Any:
     if not text.strip():
         raise UnusableFile(f"{what} {path}: found an empty file, expected JSON; {remedy(what)}")
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=without_twins)
     except (ValueError, RecursionError) as error:
         raise UnusableFile(f"{what} {path}: not JSON, cut off or damaged ({error}); {remedy(what)}") from error
+
+
+def without_twins(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """The object; ValueError where a name stands in it twice, as after a merge: one of the two would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"{next(name for name in names if names.count(name) > 1)[:60]!r} twice in one object")
+    return found
 
 
 def validate(document: Any, model: type[T], path: Path, what: str, version: int, oldest: int | None = None) -> T:
@@ -49,7 +64,7 @@ def validate(document: Any, model: type[T], path: Path, what: str, version: int,
     oldest  the first version whose documents are also ones of `version`
     """
     found = document.get("schema_version") if isinstance(document, dict) else None
-    if found != version and found in range(version if oldest is None else oldest, version):
+    if type(found) is int and found in range(version if oldest is None else oldest, version):  # True is 1, too
         document, found = {**document, "schema_version": version}, version
     if found != version:
         raise UnusableFile(
@@ -85,7 +100,10 @@ def write_atomically(path: Path, content: str | bytes, what: str) -> None:
 
 
 def write_all_atomically(contents: Mapping[Path, str | bytes], what: str) -> None:
-    """Write every one to a temporary file beside its place, flushed to disk; only then rename them all into place."""
+    """Write every one to a temporary file beside its place, flushed to disk; only then rename them all into place.
+
+    Killed, it leaves every file whole, some of them new perhaps; the parts that it leaves, too, a later write removes.
+    """
     staged: dict[Path, str] = {}
     try:
         for path, content in contents.items():
@@ -102,12 +120,23 @@ def write_all_atomically(contents: Mapping[Path, str | bytes], what: str) -> Non
         for name in staged.values():
             with contextlib.suppress(OSError):
                 os.unlink(name)
+        for folder in {path.parent for path in contents}:
+            remove_stale(folder)
+
+
+def remove_stale(folder: Path) -> None:
+    """What killed writers have left there."""
+    oldest_s = time.time() - STALE_S
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if PART.fullmatch(entry.name) and entry.stat().st_mtime < oldest_s:
+                os.unlink(entry.path)
 
 
 def stage(path: Path, content: str | bytes) -> str:
     """Name of a complete file beside `path`; none is left when it cannot be completed."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(content.encode() if isinstance(content, str) else content)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.files import UnusableFile, read_json
+from tools.files import UnusableFile, read_json, remedy
 from tools.records import Effort, Fingerprint, Run, Selection, Shard
 from tools.runs import KEY, read_run
 
@@ -161,7 +161,15 @@ def total(efforts: Sequence[Effort]) -> Effort:
 
 
 def benchmarks(files: Iterable[Path]) -> dict[str, Any]:
-    """pytest-benchmark's own documents as one: all benchmarks, and of the rest what the first one says."""
-    documents = [read_json(file, "run file") for file in files]
-    rest = {key: value for key, value in documents[0].items() if key != KEY}
-    return {**rest, "benchmarks": [each for document in documents for each in document.get("benchmarks", [])]}
+    """pytest-benchmark's own documents as one: all benchmarks, and of the rest what the first one says.
+
+    Raises Unjoinable.
+    """
+    documents = {file: read_json(file, "run file") for file in files}
+    for file, document in documents.items():
+        if not isinstance(found := document.get("benchmarks", []), list):
+            told = f"found {type(found).__name__} under 'benchmarks', expected a list"
+            raise Unjoinable(f"run file {file}: {told}; {remedy('run file')}")
+    rest = {key: value for key, value in next(iter(documents.values())).items() if key != KEY}
+    every = [each for document in documents.values() for each in document.get("benchmarks", [])]
+    return {**rest, "benchmarks": every}

@@ -19,6 +19,8 @@ STYLES = {
     "inconclusive": "dim",
 }
 
+MOST_SAID = 1_200  # characters of a complaint
+
 
 @dataclass(frozen=True)
 class Table:
@@ -75,3 +77,9 @@ def escape_markdown(text: str) -> str:
 def printable(text: str) -> str:
     """Line breaks and control characters (which could repaint a terminal) made visible."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)
+
+
+def complaint(text: str) -> str:
+    """What is wrong, fit to be printed: a file can hold names of any length, and what to do stands at the end."""
+    told = printable(text)
+    return told if len(told) <= MOST_SAID else f"{told[: MOST_SAID // 2]} … {told[-MOST_SAID // 2 :]}"

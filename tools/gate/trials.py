@@ -41,6 +41,8 @@ VERDICTS: tuple[str, ...] = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.UNCHAN
 
 DIGITS = 6  # of a stored time: 10 ns in 10 ms, less than a clock and a call of it cost
 
+SHORTEST_S, LONGEST_S = 1e-12, 1e8  # between which every round of a call lies; beyond, sums and ratios overflow
+
 Rounds = tuple[float, ...]
 Slots = tuple[Rounds, ...]
 
@@ -72,8 +74,8 @@ class Pair:
     def __post_init__(self) -> None:
         if not self.base or not len(self.base) == len(self.head) == len(self.base_first):
             raise BadTrial(f"{len(self.base)} slots of base, {len(self.head)} of head; expected as many of each")
-        if any(not slot or min(slot) <= 0 for slot in (*self.base, *self.head)):
-            raise BadTrial("a slot without rounds, or a round that took no time; expected seconds above 0")
+        if any(not slot or not SHORTEST_S < min(slot) <= max(slot) < LONGEST_S for slot in (*self.base, *self.head)):
+            raise BadTrial("a slot without rounds, or a round that took no time or years; expected seconds above 0")
 
     @property
     def log_ratio(self) -> float:

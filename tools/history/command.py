@@ -19,7 +19,7 @@ from tools.history.store import Catalog
 from tools.history.trends import Trend, asked, trend
 from tools.records import UNITS
 from tools.report import markdown as markdown_of
-from tools.tables import Table, printable, to_rich
+from tools.tables import Table, complaint, printable, to_rich
 
 HIDDEN = ".history"
 MOST_BROKEN = 20
@@ -139,7 +139,7 @@ def show(tables: Sequence[Table], sentences: Sequence[str]) -> None:
 def tell_broken(found: Ingested) -> None:
     """Each in a line; the rest of very many is counted."""
     for problem in found.broken[:MOST_BROKEN]:
-        print(printable(problem), file=sys.stderr)
+        print(complaint(problem), file=sys.stderr)
     if len(found.broken) > MOST_BROKEN:
         print(f"and {len(found.broken) - MOST_BROKEN} more that are broken", file=sys.stderr)
 

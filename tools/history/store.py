@@ -1,6 +1,7 @@
 """The columnar store: Parquet parts of rows, and one small file that says which of them count.
 
-    <store>/store.json                  which files count; replaced as a whole, so that a killed writer changes nothing
+    <store>/store.json                  which files count, and digests of itself and of the next three; replaced as a
+                                        whole, so that a killed writer changes nothing
     <store>/words-N.parquet             every text once; the rows hold its place
     <store>/runs-N.parquet              a row a run: tools.history.rows.Header, and the file it came from
     <store>/files-N.parquet             which files were seen, how they looked, and what was wrong with the broken ones
@@ -12,6 +13,7 @@ anew from the run files.
 """
 
 import dataclasses
+import hashlib
 import io
 import json
 from collections.abc import Collection, Mapping, Sequence
@@ -23,6 +25,7 @@ import numpy as np
 from tools.files import UnusableFile
 from tools.history.places import Place, needed
 from tools.history.rows import COLUMNS, WORDS, Array, Header, Rows
+from tools.records import digest
 
 if TYPE_CHECKING:
     import pyarrow
@@ -103,7 +106,8 @@ def catalog_at(place: Place) -> Catalog:
         index = json.loads((place / INDEX).read())
         if index.get("schema_version") != STORE_VERSION:
             raise ValueError(f"found schema version {index.get('schema_version')!r}, expected {STORE_VERSION}")
-        tables = {name: table_at(place / file).to_pylist() for name, file in index["tables"].items()}
+        digests = checked(index)
+        tables = {name: table_at(place / file, digests.get(name)) for name, file in index["tables"].items()}
         return Catalog(
             index["number"],
             tuple(row["word"] for row in tables["words"]),
@@ -111,8 +115,23 @@ def catalog_at(place: Place) -> Catalog:
             {row["file"]: Seen(row["stamp"], row["problem"]) for row in tables["files"]},
             tuple(Part(**part) for part in index["parts"]),
         )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except FileNotFoundError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
         raise damaged(place, error) from error
+
+
+def checked(index: dict[str, Any]) -> dict[str, str]:
+    """Table -> digest of its file; none in a store that was written before there were any. Raises ValueError."""
+    told = index.pop("digest", None)
+    if told not in (None, digest(index)):
+        raise ValueError(f"{INDEX} was changed by something else")
+    digests: dict[str, str] = index.get("digests", {})
+    return digests
+
+
+def digest_of(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:16]
 
 
 def header_of(row: dict[str, Any]) -> Header:
@@ -125,17 +144,20 @@ def damaged(place: Place, error: Exception) -> UnusableFile:
     )
 
 
-def table_at(place: Place) -> "pyarrow.Table":
-    """Raises FileNotFoundError, and ValueError for what is no Parquet."""
-    pyarrow = needed(arrow)
-    content = pyarrow.BufferReader(place.read())  # no thread of pyarrow's is to hold a Python file while Python ends
-    return pyarrow.parquet.read_table(content, use_threads=False, pre_buffer=False)
+def table_at(place: Place, told: str | None) -> list[dict[str, Any]]:
+    """The rows. Raises FileNotFoundError, ValueError and OSError for another file than that of this digest."""
+    pyarrow, content = needed(arrow), place.read()
+    if told not in (None, digest_of(content)):
+        raise ValueError(f"{place.name} is damaged")
+    file = pyarrow.BufferReader(content)  # no thread of pyarrow's is to hold a Python file while Python ends
+    rows: list[dict[str, Any]] = pyarrow.parquet.read_table(file, use_threads=False, pre_buffer=False).to_pylist()
+    return rows
 
 
 def parquet(table: "pyarrow.Table") -> bytes:
     pyarrow = needed(arrow)
     written = io.BytesIO()
-    pyarrow.parquet.write_table(table, written, row_group_size=ROW_GROUP, compression="zstd")
+    pyarrow.parquet.write_table(table, written, row_group_size=ROW_GROUP, compression="zstd", write_page_checksum=True)
     return written.getvalue()
 
 
@@ -196,11 +218,17 @@ def write_catalog(place: Place, catalog: Catalog) -> None:
         "runs": pyarrow.Table.from_pylist(runs),
         "files": pyarrow.Table.from_pylist(files),
     }
-    names = {name: f"{name}-{catalog.number}.parquet" for name in tables}
-    for name, table in tables.items():
-        (place / names[name]).write(parquet(table))
-    parts = [dataclasses.asdict(part) for part in catalog.parts]
-    index = {"schema_version": STORE_VERSION, "number": catalog.number, "tables": names, "parts": parts}
+    contents = {name: parquet(table) for name, table in tables.items()}
+    index: dict[str, Any] = {
+        "schema_version": STORE_VERSION,
+        "number": catalog.number,
+        "tables": {name: f"{name}-{catalog.number}.parquet" for name in tables},
+        "digests": {name: digest_of(content) for name, content in contents.items()},
+        "parts": [dataclasses.asdict(part) for part in catalog.parts],
+    }
+    for name, content in contents.items():
+        (place / index["tables"][name]).write(content)
+    index["digest"] = digest(index)
     (place / INDEX).write(json.dumps(index, indent=1).encode())
 
 
@@ -229,15 +257,23 @@ def columns_at(
         return {name: np.empty(0, STORED[name]) for name in columns}
     chosen = {"metric": metrics, "case": cases}
     wanted = [pyarrow.dataset.field(name).isin(list(each)) for name, each in chosen.items() if each is not None]
+    options = pyarrow.dataset.ParquetFragmentScanOptions(page_checksum_verification=True)
     try:
         found = pyarrow.dataset.dataset(
-            [(place / part.name).root for part in parts], format="parquet", filesystem=file_system(place)
+            [(place / part.name).root for part in parts],
+            format=pyarrow.dataset.ParquetFileFormat(default_fragment_scan_options=options),
+            filesystem=file_system(place),
         ).to_table(
             list(columns), filter=None if not wanted else wanted[0] if len(wanted) == 1 else wanted[0] & wanted[1]
         )
-    except (pyarrow.ArrowInvalid, pyarrow.ArrowTypeError) as error:
+        rows = {name: found[name].to_numpy() for name in columns}
+        if odd := [name for name in columns if rows[name].dtype != STORED[name]]:
+            raise ValueError(f"column {odd[0]} is of another type")
+    except FileNotFoundError:
+        raise
+    except (pyarrow.ArrowException, ValueError, OSError, MemoryError) as error:  # Parquet fails with all of them
         raise damaged(place, error) from error
-    return {name: found[name].to_numpy() for name in columns}
+    return rows
 
 
 def file_system(place: Place) -> Any:

@@ -18,7 +18,7 @@ NUMBER = r"(\d{1,9}(?:\.\d{1,9})?)"
 TOOK = r"(?:took|takes)"
 SECONDS = r"(?:seconds|secs|sec|s)\b"
 MODEL = r"(?:Model loading|Loading model weights)"
-SHAPE = r"(?:general shape|dynamic shape|shape \S+|compile range \(.*?\))"
+SHAPE = r"(?:general shape|dynamic shape|shape \S+|compile range \(.{0,200}?\))"
 
 # What stock vLLM does not print, but patched versions and drivers around it do: `<any prefix> Init Tokenizer took ..`.
 # (`Initializing model took` is stock by 0.32.)
@@ -46,7 +46,7 @@ PATTERNS: Mapping[str, re.Pattern[str]] = {
         "torch.compile": rf"\btorch\.compile(?: and initial profiling run)? {TOOK} {NUMBER} {SECONDS} in total",
         "kv_cache_profiling": rf"\bMemory profiling {TOOK} {NUMBER} {SECONDS}",
         "graph_capturing": rf"\bGraph capturing finished in {NUMBER} {SECONDS}",
-        "init_engine": rf"\binit engine \([^)]*\) {TOOK} {NUMBER} {SECONDS}",
+        "init_engine": rf"\binit engine \([^)]{{0,200}}\) {TOOK} {NUMBER} {SECONDS}",
         **{phase: rf"\b{words} {TOOK} {NUMBER} {SECONDS}" for phase, words in PATCHED.items()},
     }.items()
 }
@@ -98,7 +98,7 @@ FACTS = ("version", *FACT_LINES, *LINES_COUNTED)
 PROCESS = re.compile(r"\((?P<name>\w+(?: rank=\d+)?) (?P<pid>pid=\d+)[^()]*\)")
 COLOUR = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 COMPILES_APART = re.compile(r"\btorch\.compile(?: and initial profiling run)? took ")
-ERROR = re.compile(r"\b((?:\w+\.)*[A-Z]\w*(?:Error|Exception): .*)")
+ERROR = re.compile(r"\b((?:\w+\.){0,10}[A-Z]\w*(?:Error|Exception): .*)")
 HERALD = re.compile(
     r"initialization failed|failed to start"
 )  # `Engine core initialization failed. See root cause above`
@@ -173,19 +173,16 @@ def phase_lines(lines: Iterable[str]) -> Iterator[Told]:
     """In the order of the log. Progress bars have no line end of their own, so a line may hold more than one phase."""
     for line in lines:
         found = [(match, phase) for phase, pattern in PATTERNS.items() for match in pattern.finditer(line)]
+        speakers = [(match.end(), name_of(match)) for match in PROCESS.finditer(line)] if found else []
         for match, phase in sorted(found, key=lambda each: each[0].start()):
-            yield Told(process_of(line[: match.start()]), phase, match[1])
+            # the rank in whose name it is printed; "" without a name
+            process = " ".join(name for end, name in speakers if end <= match.start())
+            yield Told(process, phase, match[1])
 
 
-def process_of(prefix: str) -> str:
-    """The rank in whose name a line is printed; "" for one without a name.
-
-    A restarted engine has another pid and is the same rank, so a pid is kept only where nothing else tells ranks apart.
-    """
-    return " ".join(
-        match["name"] if is_rank(match["name"]) else f"{match['name']} {match['pid']}"
-        for match in PROCESS.finditer(prefix)
-    )
+def name_of(match: re.Match[str]) -> str:
+    """A restarted engine has another pid and is the same rank, so a pid is kept only where nothing else tells them."""
+    return match["name"] if is_rank(match["name"]) else f"{match['name']} {match['pid']}"
 
 
 def is_rank(name: str) -> bool:

@@ -1,11 +1,16 @@
 """ci/perf.sh with a stand-in for Python: what it runs, against what, and which exit code it ends in."""
 
+import random
 import subprocess
+import sys
 
 import pytest
 
 from tools.tests.ab.repository import git
-from tools.tests.scripts import with_scripts
+from tools.tests.mutations import BITS, CUTS, INSERTIONS, mutated
+from tools.tests.scripts import program, with_scripts
+
+OF_TOML = (CUTS, BITS, INSERTIONS)
 
 # Writes its arguments to calls.log; pytest leaves a run file; exit codes come from the environment.
 PYTHON = """#!/usr/bin/env bash
@@ -97,3 +102,33 @@ def test_every_run_that_was_judged_has_a_report(folder, pytest_code):
 
 def test_without_baselines_there_is_no_suspect(folder):
     assert perf(folder, "--perf-baselines", "none", PERF_BASE="v1") == (0, "")
+
+
+# Makes no environment and installs nothing; only what reads pyproject.toml is Python's own work.
+INTERPRETER = f"""#!/usr/bin/env bash
+case "$*" in
+    *"-m venv"*) rm -rf .venv; mkdir -p .venv/bin; cp "$0" .venv/bin/python ;;
+    *tomllib*) exec {sys.executable} "$@" ;;
+esac
+exit 0
+"""
+
+
+@pytest.mark.parametrize("kind", OF_TOML)
+def test_a_damaged_project_file_makes_no_environment(folder, kind):
+    program(folder / "interpreter", INTERPRETER)
+    whole, codes = (folder / "pyproject.toml").read_bytes(), set()
+    for seed in range(6):
+        (folder / "pyproject.toml").write_bytes(mutated(whole, kind, random.Random(seed)))
+        told = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "PYTHON": str(folder / "interpreter")}
+        done = subprocess.run(["bash", "ci/perf.sh"], cwd=folder, env=told, capture_output=True, text=True)
+        codes.add(done.returncode)
+        if done.returncode == 2:
+            assert "perf-ratchet: cannot read pyproject.toml (" in done.stderr
+            assert done.stderr.endswith("restore it: git checkout pyproject.toml\n")
+            assert "Traceback" not in done.stderr
+            assert not (folder / ".venv" / ".stamp").exists()
+        else:
+            assert "torch>=" in (folder / ".venv" / "requirements.txt").read_text()
+        (folder / ".venv" / ".stamp").unlink(missing_ok=True)
+    assert 2 in codes

@@ -4,6 +4,7 @@ import os
 import resource
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -62,8 +63,9 @@ def bad_file(path, content):
         (b"[" * 100_000, "not JSON, cut off or damaged"),
         (b"9" * 10_000, "not JSON, cut off or damaged"),
         (b'\xef\xbb\xbf{"a": 1}', "not JSON, cut off or damaged"),
+        (b'[{"a": {"b": 1, "c": 2, "b": 1}}]', "not JSON, cut off or damaged ('b' twice in one object)"),
     ],
-    ids=["missing", "empty", "blank", "binary", "csv", "truncated", "deep", "long-number", "byte-order-mark"],
+    ids=["missing", "empty", "blank", "binary", "csv", "truncated", "deep", "long-number", "byte-order-mark", "twins"],
 )
 def test_what_is_no_json_is_refused_in_one_line(tmp_path, content, found):
     file = bad_file(tmp_path / "sheet.json", content)
@@ -207,6 +209,31 @@ def test_a_folder_in_place_of_the_file_is_left_alone(tmp_path):
     with pytest.raises(UnusableFile, match="cannot be written"):
         write_atomically(tmp_path / "sheet.json", "new", "sheet")
     assert [path.name for path in tmp_path.iterdir()] == ["sheet.json"]
+
+
+def test_what_a_killed_writer_left_is_removed_once_nobody_can_be_at_it(tmp_path):
+    for name in (".sheet.json.abcd_123.part", ".other.json.abcd_124.part", ".mine.part", "sheet.part", ".lock"):
+        (tmp_path / name).write_text("left")
+        os.utime(tmp_path / name, (time.time() - 2 * files.STALE_S,) * 2)
+    (tmp_path / ".sheet.json.abcd_125.part").write_text("being written")
+    write_atomically(tmp_path / "sheet.json", "new", "sheet")
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {"sheet.json", ".mine.part", "sheet.part", ".lock", ".sheet.json.abcd_125.part"}
+
+
+def test_what_a_writer_is_at_is_known_as_such(tmp_path, monkeypatch):
+    """Killed at its last step, it leaves what the next one removes."""
+    monkeypatch.setattr(files.os, "replace", lambda part, _: seen.append(Path(part).name))
+    seen = []
+    write_atomically(tmp_path / "sheet.json", "new", "sheet")
+    assert [bool(files.PART.fullmatch(name)) for name in seen] == [True]
+
+
+@pytest.mark.parametrize("version", [True, 1.0, 2.0, "1", None, [], -1])
+def test_a_version_is_a_whole_number(tmp_path, version):
+    document = {"schema_version": version, "name": "x", "numbers": [], "done": True}
+    with pytest.raises(UnusableFile):
+        validate(document, Sheet, tmp_path / "s.json", "sheet", 2, oldest=1)
 
 
 def test_checking_a_place_leaves_no_file_there(tmp_path):

@@ -48,6 +48,16 @@ def test_the_merged_file_is_a_run_that_every_verb_reads(three: list[Path], tmp_p
     assert tool("compare", tmp_path / "whole.json", "--baselines", tmp_path / "baselines").code == 0
 
 
+@pytest.mark.parametrize("found", [1.5, None, {"a": 1}, "text"])
+def test_benchmarks_that_are_no_list_are_told(three: list[Path], tmp_path: Path, tool, found: object):
+    document = json.loads(three[1].read_text())
+    three[1].write_text(json.dumps({**document, "benchmarks": found}))
+    answer = tool("merge", *three, "--output", tmp_path / "whole.json")
+    assert answer.code == 2
+    assert f"run file {three[1]}: found {type(found).__name__} under 'benchmarks', expected a list" in answer.complaint
+    assert not (tmp_path / "whole.json").exists()
+
+
 def refused(tmp_path: Path, *runs: Run) -> str:
     with pytest.raises(Unjoinable) as told:
         merge(read_parts([run_file(tmp_path, each, f"{number}.json") for number, each in enumerate(runs)]))

@@ -4,7 +4,7 @@ import pytest
 from markdown_it import MarkdownIt
 from rich.console import Console
 
-from tools.tables import STYLES, Table, escape_markdown, printable, to_markdown, to_rich
+from tools.tables import STYLES, Table, complaint, escape_markdown, printable, to_markdown, to_rich
 from tools.tests.samples import NASTY
 
 HOSTILE = [
@@ -102,3 +102,11 @@ def test_a_wide_terminal_breaks_only_the_last_column():
 )
 def test_control_characters_become_visible(text, shown):
     assert printable(text) == shown
+
+
+def test_a_complaint_is_short_and_ends_in_what_to_do():
+    told = complaint(f"run file x: metric '{'A' * 100_000}' names no unit; make it anew\n")
+    assert len(told) < 1_300
+    assert told.startswith("run file x: metric 'AAA")
+    assert told.endswith("names no unit; make it anew\\x0a")
+    assert complaint("short\n") == "short\\x0a"

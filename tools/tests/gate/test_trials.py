@@ -50,6 +50,12 @@ def test_equal_trials_make_equal_bytes(tmp_path):
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
+@pytest.mark.parametrize("round_s", [0.0, -1.0, 5e-324, 1e-13, 1e300])
+def test_a_round_that_took_no_time_or_years_is_refused(round_s):
+    with pytest.raises(BadTrial, match="no time or years"):
+        Pair("ab", 0.0, ((0.01, round_s), (0.01,)), ((0.01,), (0.01,)), (True, False))
+
+
 @pytest.mark.parametrize("kept", [0, 5, 0.5, -1])
 def test_a_truncated_file_is_refused(tmp_path, kept):
     content = written(tmp_path / "t").read_bytes()

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -129,6 +131,28 @@ def cut(file):
     file.write_bytes(file.read_bytes()[:40])
 
 
+def flipped(where):
+    """A bit of the byte that is so far (a share) into the file."""
+
+    def damage(file):
+        content = bytearray(file.read_bytes())
+        content[int(where * len(content))] ^= 1
+        file.write_bytes(content)
+
+    return damage
+
+
+def edited(change):
+    """Valid JSON as before."""
+
+    def damage(file):
+        document = json.loads(file.read_text())
+        change(document)
+        file.write_text(json.dumps(document))
+
+    return damage
+
+
 @pytest.mark.parametrize(
     ("pattern", "damage"),
     [
@@ -138,6 +162,17 @@ def cut(file):
         ("words-*", cut),
         ("runs-*", lambda file: file.unlink()),
         ("points-*", cut),
+        ("points-*", flipped(0.1)),
+        ("points-*", flipped(0.25)),
+        ("points-*", lambda file: file.write_bytes(b"")),
+        ("points-*", lambda file: (file.unlink(), file.mkdir())),
+        ("words-*", flipped(0.1)),
+        ("words-*", lambda file: file.write_bytes(stores.parquet(stores.arrow().table({"word": ["x"] * 50})))),
+        ("store.json", edited(lambda index: index["parts"].clear())),
+        ("store.json", edited(lambda index: index["parts"][0].update(first_run=7))),
+        ("store.json", edited(lambda index: index["tables"].update(words=index["tables"]["runs"]))),
+        ("store.json", edited(lambda index: index["digests"].update(words="0" * 16))),
+        ("store.json", lambda file: file.write_text("[" * 100_000)),
     ],
 )
 def test_a_damaged_store_is_named_with_its_remedy(tmp_path, place, pattern, damage):
@@ -146,6 +181,12 @@ def test_a_damaged_store_is_named_with_its_remedy(tmp_path, place, pattern, dama
     damage(file)
     with pytest.raises(UnusableFile, match="delete the folder, it is made anew from the runs"):
         columns_at(place, read_catalog(place).parts or catalog.parts)
+
+
+def test_a_store_of_before_there_were_digests_is_read(tmp_path, place):
+    catalog = filled(place, [1.0])
+    edited(lambda index: (index.pop("digest"), index.pop("digests")))(tmp_path / "store" / "store.json")
+    assert read_catalog(place) == catalog
 
 
 def test_a_part_that_is_gone_is_for_the_reader_to_try_again(tmp_path, place):

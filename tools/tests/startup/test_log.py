@@ -1,3 +1,5 @@
+import contextlib
+
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 from tools.files import UnusableFile
 from tools.startup.log import PATTERNS, StartupLog, parse_log, read_log
 from tools.startup.phases import FURTHER, IDENTITIES, PHASES, PUBLISHED
+from tools.tests.fuzz.verbs import limited
 from tools.tests.startup.samples import EXPECTED, LOGS, STUDIED, log_of, text_of
 
 ENGINE = "(EngineCore_DP0 pid=12) INFO 09-18 11:02:35 [core.py:218] "
@@ -343,3 +346,26 @@ def test_any_mixture_of_lines_parses_or_is_refused_in_one_line(lines):
 def test_any_text_parses_or_is_refused_in_one_line(text):
     parses_or_says_why(text)
     parses_or_says_why(text + INIT)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(EngineCore_DP0 pid=12) Loading weights took 1.0 seconds ",
+        "(a pid=1 ",
+        "init engine (",
+        "Compiling a graph for compile range (",
+        "Compiling a graph for shape ",
+        "a.",
+        "x.Y",
+        "Error: ",
+        "\x1b[",
+        "1,",
+    ],
+)
+@pytest.mark.parametrize("end", ["", INIT])
+def test_a_line_without_end_takes_no_time_without_end(text, end):
+    """Work in the square of its length would take minutes."""
+    line = text * (300_000 // len(text))
+    with limited(20.0), contextlib.suppress(UnusableFile):
+        parse_log(f"{ENGINE}Loading weights took 1.0 seconds\n{line}\n{end}", "a.txt")
