@@ -178,7 +178,7 @@ def policy_of(metric: str) -> Policy:
     if metric.startswith(TUNED):
         return EXPLAINS
     if metric.startswith(ALLOCATOR):
-        return ALLOCATED.get(metric.removeprefix(ALLOCATOR), Policy(Rule.NONE, SOFTWARE_AND_DEVICE))
+        return ALLOCATED.get(metric.removeprefix(ALLOCATOR), EXPLAINS)
     ending = next((policy for ending, policy in ENDINGS.items() if metric.endswith(ending)), POLICIES[suffix])
     return SPECIAL.get(metric, ending)
 
