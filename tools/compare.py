@@ -252,8 +252,7 @@ def judge_paired(now: Outcomes | None, before: Outcomes) -> tuple[Verdict, str]:
         return Verdict.IMPROVED, told
     if interval.high <= paired.SAME:
         return Verdict.UNCHANGED, told
-    deciding = paired.deciding_count(found)
-    return Verdict.INCONCLUSIVE, f"{told}; {f'some {deciding:,}' if deciding else 'no number of'} examples would decide"
+    return Verdict.INCONCLUSIVE, f"{told}; some {paired.deciding_count(found):,} examples would decide"
 
 
 def points(fraction: float) -> str:
