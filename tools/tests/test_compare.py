@@ -519,6 +519,7 @@ def test_a_time_that_crept_is_suspect_and_says_since_when():
     )
     assert finding.baseline == pytest.approx(0.0109, rel=1e-3)
     assert finding.change == pytest.approx(0.009, abs=1e-3)
+    assert finding.low < finding.change < finding.high
     assert finding.anchor == "1a2b3c4d5e6f"
 
 
@@ -581,7 +582,8 @@ def test_an_anchor_that_is_slower_near_or_useless_changes_nothing(metric, value,
 def test_an_anchor_speaks_where_the_rolling_values_are_too_few():
     finding = against_anchor("latency_s", 0.012, (0.0119,), STEADY)
     assert finding.verdict is SUSPECT
-    assert "since the baseline" not in finding.reason
+    told = "crept: +20.0% since the anchor 1a2b3c4d5e6f (2026-09-01); an A/B against 1a2b3c4d5e6f decides"
+    assert (finding.reason, finding.low, finding.high) == (told, None, None)
 
 
 def test_a_disturbed_time_has_not_crept():
