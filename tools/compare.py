@@ -286,7 +286,7 @@ def disturbance(record: Record) -> float:
     return found.value if found else 0.0
 
 
-def allowed_disturbance(record: Record, on_host: bool = False) -> float:
+def allowed_disturbance(record: Record, on_host: bool) -> float:
     of_gpu = "device_s" in record.metrics and not on_host
     return LARGEST_DISTURBANCE_OF_LAUNCHES if of_gpu else LARGEST_DISTURBANCE
 

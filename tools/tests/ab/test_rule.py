@@ -218,6 +218,35 @@ def test_detectable_is_what_turns_red_nine_times_out_of_ten():
     assert 0.8 < np.mean(red) < 0.97
 
 
+def test_the_figures_are_those_that_were_fixed_before_the_data_that_validate_them():
+    """Whoever changes one measures error rates and power anew: bash ci/gate.sh."""
+    assert Rule() == Rule(
+        slot_s=0.01,
+        least_round_s=0.005,
+        settle_s=0.03,
+        warm_s=0.05,
+        alternations=16,
+        passes=4,
+        case_pair_s=4.0,
+        least_alternations=4,
+        looks=(Look(6, 0.0005), Look(12, 0.001), Look(18, 0.0015), Look(30, 0.002)),
+        confirm=(Look(6, 0.01), Look(12, 0.01), Look(18, 0.01)),
+        family_alpha=0.05,
+        improved_alpha=0.001,
+        same_alpha=0.025,
+        twin_every=4,
+        twin_alpha=0.01,
+        rejected_share=1 / 3,
+    )
+    figures = dict(MARGINS)
+    assert figures == {
+        ("cpu", "latency_s"): Margins(bias=0.005, same=0.025, fail=0.01),
+        ("cuda", "latency_s"): Margins(bias=0.005, same=0.02, fail=0.005),
+        ("cuda", "device_s"): Margins(bias=0.005, same=0.01, fail=0.005),
+        ("cuda", "graph_s"): Margins(bias=0.0025, same=0.005, fail=0.0025),
+    }
+
+
 def test_every_margin_is_ordered():
     for margins in MARGINS.values():
         assert 0 < margins.bias <= margins.fail <= margins.same
