@@ -186,7 +186,7 @@ def judge_metric(
     metric, policy, kept = record.metrics[name], policy_of(name), stored.metrics[name]
     opinion = undecided(record, policy, elsewhere(record, stored, baseline, fingerprint, policy.scope))
     if opinion is None:
-        others = neighbours(baseline, name, kept) if policy.noisy else spread.Pool()
+        others = neighbours(baseline, name, kept)
         opinion = judge_twice(metric, kept, others, policy_on(name, fingerprint.machine, len(kept.values)))
     return measured(record.case, name, metric.value, kept.values, located(opinion, lines_of(record, name)))
 

@@ -205,8 +205,7 @@ def identifies_gpu(machine: Mapping[str, str]) -> bool:
 
     A driver that does not tell writes `unsupported`, and two machines are not the same for being equally silent.
     """
-    told = [machine.get(name, "") for name in GPU_IDENTITY]
-    return all(told) and not any(text.startswith("unsupported") for text in told)
+    return all(machine.get(name) and not machine[name].startswith("unsupported") for name in GPU_IDENTITY)
 
 
 def decisive(policy: Policy) -> Policy:

@@ -498,6 +498,14 @@ def test_chance_never_explains_more_than_what_is_called_regressed(unit, log_rati
     assert (verdict, reason) == (REGRESSED, f"changed; chance explains {chance}")
 
 
+@pytest.mark.parametrize("unit", ["_ratio", "_s"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_of_just_the_margin_is_neither_beyond_nor_within(unit, sign):
+    policy = decisive(POLICIES[unit])
+    edge = Interval(sign * math.log1p(policy.margin), 0.0)
+    assert spread_verdict(edge, edge, policy, "changed")[0] is INCONCLUSIVE
+
+
 # ---------------------------------------------------------------- the anchor
 
 
