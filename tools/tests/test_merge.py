@@ -80,6 +80,10 @@ WHOLE = (shard(1, "a/1", "b/1"), shard(2, "a/2", NASTY), shard(3, "b/3"))
             (WHOLE[0], WHOLE[1], shard(3, "b/3", place=fingerprint(software={"torch": "2.11"}))),
             ["software.torch: 2.14.1 -> 2.11"],
         ),
+        (
+            (WHOLE[0], WHOLE[1], shard(3, "b/3", commit="fade00", place=fingerprint(device={"cores": "4"}))),
+            ["in commit: c0ffee -> fade00; device.cores: 2 -> 4; device.processor: sample -> None; no parts"],
+        ),
         ((WHOLE[0], WHOLE[1], shard(3, "b/3", place=fingerprint(device={"cores": "4"}))), ["device.cores: 2 -> 4"]),
         ((WHOLE[0], WHOLE[1], shard(3, "b/3", place=fingerprint("cpu-other"))), ["device: cpu-sample-2c -> cpu-other"]),
         ((WHOLE[0], WHOLE[1], run(record("b/3", latency_s=0.1))), ["is no shard", "--splits N --group I"]),

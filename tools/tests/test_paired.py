@@ -204,6 +204,12 @@ def test_the_score_is_that_of_the_likeliest_shares_under_the_hypothesis(lost, wo
     assert score(drop, lost, won, n) == pytest.approx(expected, rel=1e-4, abs=1e-9)
 
 
+def test_what_a_hypothesis_leaves_no_chance_for_is_infinitely_far_from_it():
+    """All are won, it says, and one is not."""
+    assert score(-1.0, 0, 49, 50) == math.inf
+    assert score(-1.0, 0, 50, 50) == 0.0
+
+
 @pytest.mark.parametrize(("lost", "won", "n"), [(7, 3, 50), (12, 0, 100), (0, 1, 44)])
 def test_the_interval_ends_where_its_score_is_that_of_95_percent(lost, won, n):
     found, mirrored = score_interval(lost, won, n), score_interval(won, lost, n)

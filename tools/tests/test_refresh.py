@@ -220,7 +220,7 @@ def test_improved_and_new_need_no_reason_and_are_told(tmp_path):
         ([run(record(), record(OTHER)), run(record(), record(OTHER, "oom"))], "ok in one run and oom in another"),
         ([run(record(definition="d1")), run(record(definition="d2"))], "find out why first"),
         ([run(record(), record(OTHER)), run(record())], "found in 1 of 2 runs"),
-        ([run(record()), run(record(), record(OTHER))], "found in 1 of 2 runs"),
+        ([run(record()), run(record(), record(OTHER))], f"^{OTHER}: found in 1 of 2 runs"),
         (
             [run(placed(record(), "a"), placed(record(OTHER), "b"))],
             "^attention: its records come from several places, expected one a path; rename the cases$",
