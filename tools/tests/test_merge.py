@@ -59,6 +59,11 @@ def refused(tmp_path: Path, *runs: Run) -> str:
     return str(told.value)
 
 
+def affected(since: str) -> Run:
+    made = shard(3, "b/3")
+    return dataclasses.replace(made, selection=dataclasses.replace(made.selection, affected=since))
+
+
 WHOLE = (shard(1, "a/1", "b/1"), shard(2, "a/2", NASTY), shard(3, "b/3"))
 
 
@@ -69,7 +74,12 @@ WHOLE = (shard(1, "a/1", "b/1"), shard(2, "a/2", NASTY), shard(3, "b/3"))
         (WHOLE[2:], ["shard 1/3, 2/3 left no run file", "found 3/3"]),
         ((*WHOLE, WHOLE[1]), ["is shard 2/3, as", "give each shard once"]),
         ((WHOLE[0], WHOLE[1], shard(3, "b/3", "b/1")), ["case 'b/1' is also in"]),
-        ((shard(1, "a/1"), *WHOLE[1:]), ["case 'b/1' is in no shard"]),
+        (
+            (shard(1, "a/1"), *WHOLE[1:]),
+            ["case 'b/1' is in no shard; the shards were cut by different durations: measure them again, all from one"],
+        ),
+        ((*WHOLE[:2], dataclasses.replace(WHOLE[2], profile="full")), ["in profile: standard -> full; no parts"]),
+        ((*WHOLE[:2], affected("main")), ["in affected since: not asked -> main; no parts"]),
         ((shard(1, "a/1", "b/1", "a/0"), *WHOLE[1:]), ["case 'a/0' was not asked for"]),
         ((shard(1, "a/1", "b/1", count=4), *WHOLE[1:]), ["is shard 2/3 of 5 cases, but", "is 1/4"]),
         ((WHOLE[0], shard(2, asked=ASKED[:4]), WHOLE[2]), ["is shard 2/3 of 4 cases (no 'b/3'), but"]),

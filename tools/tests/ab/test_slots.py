@@ -84,6 +84,7 @@ def test_a_neighbour_too_small_for_one_alternation_is_seen_in_all_of_them():
         ({"stolen_s": 0.5}, "the host took the processor away"),
         ({"gpu": {"event_reasons": 0x0}}, None),
         ({"gpu": {"event_reasons": 0x4}}, None),
+        ({"gpu": {"event_reasons": 0x1 | 0x2 | 0x10 | 0x100}}, None),  # idle, clocks as set, sync boost, display
         ({"gpu": {"event_reasons": 0x8}}, "the GPU was throttled"),
         ({"gpu": {"event_reasons": 0x20 | 0x4}}, "the GPU was throttled"),
         ({"gpu": {"event_reasons": 0x40}}, "the GPU was throttled"),
