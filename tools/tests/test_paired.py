@@ -165,10 +165,18 @@ def test_small_slips_add_up_until_the_anchor_shows_them(tmp_path):
         refresh([run(each)], tmp_path, "", NOW)
     kept = read_baselines(tmp_path, SLUG)["attention"]
     assert kept.cases[CASE].metrics["top1_fraction"].anchor.outcomes == outcomes()
+    assert kept.cases[CASE].metrics["top1_fraction"].outcomes == outcomes(lost=8)
     last = record(top1_fraction=top1(outcomes(lost=12)))
     found = next(each for each in judge_record(last, kept, fingerprint()) if each.metric == "top1_fraction")
     assert found.verdict is Verdict.REGRESSED
     assert found.reason.startswith("crept: of 1797 examples 12 lost")
+
+
+def test_what_is_won_beyond_chance_moves_the_anchor(tmp_path):
+    for won, lost in ((0, 0), (0, 4), (20, 0)):
+        refresh([run(record(top1_fraction=top1(outcomes(lost=lost, won=won))))], tmp_path, "", NOW)
+    found = read_baselines(tmp_path, SLUG)["attention"].cases[CASE].metrics["top1_fraction"]
+    assert (found.anchor, found.outcomes) == (None, outcomes(won=20))
 
 
 def test_a_baseline_without_outcomes_is_judged_by_its_number_alone():

@@ -34,6 +34,12 @@ def test_neighbours_tell_their_mean_variance():
     assert spread.pool([around(0.1), around(0.7), [5.0], [6.0]]).prior.sd == pytest.approx(0.5)
 
 
+def test_two_processes_tell_of_their_spread_and_one_does_not():
+    found = spread.pool([[1.0, math.e], [5.0]])
+    assert (found.count, found.told, found.degrees) == (2, 1, 1)
+    assert found.variance == pytest.approx(0.5)
+
+
 def test_neighbours_weigh_what_they_have_seen_and_eight_at_most():
     assert spread.pool([around(0.1)]).prior.weight == 2
     assert spread.pool([around(0.1)] * 4).prior.weight == spread.pool([around(0.1)] * 40).prior.weight == 8
