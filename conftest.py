@@ -26,17 +26,19 @@ from fixtures.selection import (
     refuse_empty_promises,
     touches_perf_tests,
 )
-from fixtures.session import PerfSession
+from fixtures.session import PerfSession, git_state
 from fixtures.shards import ask_for_shard
+from fixtures.stop import Stop
 from tools import report as reports
 from tools import views
-from tools.__main__ import console, show
 from tools.baselines import Baseline, has_baseline, read_baselines
 from tools.compare import Verdict, exit_code, judge_record, judge_run
 from tools.files import UnusableFile, check_writable
+from tools.journal import Origin, open_journal
 from tools.records import Record, Run
 from tools.runs import write_run
 from tools.tables import Table, printable
+from tools.terminal import console, show
 
 __all__ = ["judge", "measure"]  # the fixtures that tests ask for
 
@@ -63,6 +65,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--perf-vllm-model", metavar="DIR|ID", help="what vLLM starts with, instead of a model of ours")
     group.addoption("--perf-memory-history", metavar="DIR", help="CUDA: keep every allocation, for torch's visualizer")
     group.addoption("--perf-affected", metavar="REV", help="only the cases that a change since then can reach")
+    group.addoption("--perf-shard", metavar="I/N", help="only one of N parts, which take about equally long")
+    group.addoption("--perf-journal", metavar="FILE", help="keep each case once measured; not again what FILE has")
+    group.addoption("--perf-minutes", metavar="M", type=float, help="begin no case after so long; the rest is missing")
     group.addoption("--perf-require-baseline", action="store_true", help="a case without baseline ends in exit code 3")
 
 
@@ -82,6 +87,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.option.benchmark_quiet = True
     config.option.benchmark_json = config.option.benchmark_json or Path(folder.name) / "pytest_benchmark.json"
     config.stash[SESSION] = PerfSession(device, config.getoption("--perf-profile"))
+    config.pluginmanager.register(Stop(config.stash[SESSION], config.getoption("--perf-minutes")))
     ask_for_shard(config, config.stash[SESSION], baselines_folder(config))
     ask_for_models(config)
     ask_for_vllm(config)
@@ -141,10 +147,19 @@ def prepare(config: pytest.Config) -> None:
     folder = baselines_folder(config)
     config.stash[RUN_FILE] = run_file(config)
     try:
+        open_asked_journal(config)
         check_writable(config.stash[RUN_FILE])
         config.stash[BASELINES] = read_baselines(folder, slug) if folder else {}
     except UnusableFile as error:
         raise pytest.UsageError(str(error)) from error
+
+
+def open_asked_journal(config: pytest.Config) -> None:
+    file, session = config.getoption("--perf-journal"), config.stash[SESSION]
+    if file:
+        commit, dirty = git_state()
+        told = f"{commit}+changes" if dirty else commit
+        session.journal = open_journal(Path(file), Origin(told, session.profile, session.fingerprint.hash))
 
 
 def baselines_folder(config: pytest.Config) -> Path | None:
@@ -213,7 +228,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if BASELINES not in config.stash or not config.stash[SESSION].promises or config.option.collectonly:
         return  # no perf case was to be measured, or prepare() has refused
     run = config.stash[RUN] = config.stash[SESSION].run()
-    if session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+    if config.stash[SESSION].stopped or session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         findings = judge_run(run, config.stash[BASELINES])
         session.exitstatus = exit_code(run, findings, require_baseline=config.getoption("--perf-require-baseline"))
     try:

@@ -13,7 +13,7 @@ shift 2
 # What an earlier attempt left must not pass for this one's.
 run=runs/shard-$number-of-$count.json
 rm -f "$run" || stop "could not remove the old $run"
-.venv/bin/python -m pytest perf_tests --splits "$count" --group "$number" --splitting-algorithm least_duration "$@" --perf-run "$run"
+.venv/bin/python -m pytest perf_tests --perf-shard "$number/$count" "$@" --perf-run "$run"
 code=$?
 case $code in
     4) code=2 ;;

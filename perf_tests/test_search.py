@@ -5,8 +5,8 @@ from typing import Any
 
 from fixtures.case import Case, Tolerance, parametrize
 from fixtures.plugin import Measure
+from fixtures.search.catalogue import architecture_workload, compression_workload, precision_workload
 from fixtures.search.precision import FAMILIES
-from fixtures.search.workloads import architecture_workload, compression_workload, precision_workload
 from fixtures.workload import Workload
 
 EXACT = Tolerance(bit_exact=True)

@@ -3,122 +3,60 @@
 Exit codes of every verb: 0 nothing regressed, 1 regressed, 2 usage or unreadable input, 3 could not judge.
 """
 
-import contextlib
 import datetime
-import importlib.util
 import io
-import math
-import os
 import re
-import shutil
-import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from tools import report as reports
-from tools.ab.checkouts import WORKTREE, UnusableRevision, commit_of
-from tools.ab.contest import PROFILES, NothingToCompare, Request, contest
-from tools.ab.outcome import Outcome, sentences, table
-from tools.ab.rule import Rule
+from tools.ab.checkouts import UnusableRevision
+from tools.ab.command import ab
+from tools.ab.contest import NothingToCompare
 from tools.ab.selection import BadExpression
 from tools.ab.workers import WorkerLost
 from tools.annotations import annotations as annotated
-from tools.baselines import has_baseline, read_baselines
-from tools.compare import Finding, Verdict, exit_code, judge_run
-from tools.decided import measured_by_ab
+from tools.arguments import ROOT, Baselines, RunFile
+from tools.campaign.command import campaign
+from tools.compare import exit_code
 from tools.doctor import doctor
 from tools.durations import store_durations
 from tools.export.command import export
-from tools.files import UnusableFile, check_writable, exclusive, write_all_atomically, write_atomically
-from tools.gate.collect import collect
-from tools.gate.plot import write_power_plot
-from tools.gate.rates import all_rates
-from tools.gate.report import exit_code as gate_exit_code
-from tools.gate.report import markdown as gate_markdown
-from tools.gate.report import sentences as gate_sentences
-from tools.gate.report import tables as gate_tables
-from tools.gate.trials import read_trials
+from tools.files import UnusableFile, write_all_atomically, write_atomically
+from tools.gate.command import validate_gate
 from tools.history.command import history
+from tools.interruption import Interrupted
+from tools.judged import judged
 from tools.kernels import side_by_side
 from tools.memory_diff import contradictions, difference, told_apart
 from tools.merge import benchmarks, merge, read_parts
 from tools.page.document import html as whole_page
 from tools.page.subject import Subject, subject_of
 from tools.pull_request import comment
-from tools.records import BROUGHT, BadRecord, Run
+from tools.records import BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run, write_run
 from tools.snapshots import read_snapshot
-from tools.startup.grid import contradictory, document, read_columns, startup_page
+from tools.startup.command import startup
 from tools.succession import MOST_PROCESSES, Manner
-from tools.tables import Table, printable, to_rich
+from tools.tables import printable
+from tools.terminal import console, show, show_page, tell
 from tools.views import VIEWS, cases, changes
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 
-RunFile = Annotated[Path, typer.Argument(metavar="RUN", help="a run file, as the suite writes it to runs/")]
-Baselines = Annotated[Path, typer.Option("--baselines", metavar="DIR", help="folder of the stored baselines")]
 SnapshotName = Annotated[str, typer.Argument(help="RUN::CASE, or a file: json.dump(torch.cuda.memory_stats(), file)")]
-ROOT = Path("baselines")
-WIDE = 140  # columns a terminal needs so that no case id breaks
-LEAST_WHY = 24  # columns in which a reason can be read
-SPARED = ("why", "of roofline", "peak memory", "accuracy", "speed-up")  # reasons stand below the table, too
 
 
 class Format(StrEnum):
     TEXT = "text"
     MARKDOWN = "markdown"
     JSON = "json"
-
-
-def console(tables: Sequence[Table] = ()) -> Console:
-    """Wide enough for these tables when nobody's terminal says otherwise (CI logs, pipes)."""
-    measured = Console(highlight=False, markup=False)
-    if measured.is_terminal:
-        return measured
-    return Console(highlight=False, markup=False, width=max([180, *map(natural_width, tables)]))
-
-
-def show(table: Table, view: Console | None = None) -> None:
-    """On the terminal, or as wide as the table is."""
-    view = view or console([table])
-    view.print(to_rich(fitting(table, view.width), wide=view.width >= WIDE))
-
-
-def fitting(table: Table, width: int) -> Table:
-    """A table of verdicts, without the columns that a terminal of this width has no room for."""
-    for column in SPARED if table.columns[:1] == ("verdict",) else ():
-        if column in table.columns and not fits(table, width):
-            table = table.without(column)
-    return table
-
-
-def fits(table: Table, width: int) -> bool:
-    reasons = table.columns[-1] == "why"  # which may wrap
-    return natural_width(table.without("why")) + (LEAST_WHY if reasons else 0) <= width
-
-
-def natural_width(table: Table) -> int:
-    return Console(width=10**6).measure(to_rich(table)).maximum
-
-
-def show_page(view: Console, page: reports.Page) -> None:
-    for each in page.tables:
-        show(each, view)
-    for sentence in (*page.sentences, *([reports.DRAWN_ON_REQUEST] if page.plots else [])):
-        print(printable(sentence))
-
-
-def judged_run(file: Path, baselines: Path) -> tuple[Run, list[Finding], bool]:
-    run = read_run(file)
-    stored = read_baselines(baselines, run.fingerprint.slug)
-    return run, judge_run(run, stored), has_baseline(stored, run.fingerprint.slug)
 
 
 @app.command()
@@ -130,12 +68,13 @@ def compare(
     require_baseline: Annotated[bool, typer.Option("--require-baseline", help="new also exits 3")] = False,
 ) -> None:
     """Judge a run against the stored baselines of its device."""
-    run, findings, own = judged_run(file, baselines)
+    found = judged(file, baselines)
+    run, findings = found.run, found.findings
     code = exit_code(run, findings, strict=strict, require_baseline=require_baseline)
     if format is Format.JSON:
         print(reports.to_json(findings, code))
     else:
-        sentences = [*reports.explained(findings), *reports.summary(run, findings, file, own)]
+        sentences = [*reports.explained(findings), *reports.summary(run, findings, file, found.own)]
         if format is Format.MARKDOWN:
             print(reports.markdown([cases(run, findings)], sentences))
         else:
@@ -188,8 +127,7 @@ def report(
 
 def told_by(view: str, subject: Subject) -> tuple[reports.Page, Sequence[str]]:
     found = VIEWS[view](subject.run, subject.findings)
-    own = has_baseline(subject.baselines, subject.run.fingerprint.slug)
-    return found, [*found.sentences, *reports.summary(subject.run, subject.findings, subject.file, own)]
+    return found, [*found.sentences, *reports.summary(subject.run, subject.findings, subject.file, subject.own)]
 
 
 @app.command("memory-diff")
@@ -209,28 +147,6 @@ def memory_diff(
         write_all_atomically(reports.documents(page, page.sentences, markdown), "report")
         for sentence in broken:
             tell(sentence)
-    raise typer.Exit(3 if broken else 0)
-
-
-@app.command()
-def startup(
-    logs: Annotated[list[Path], typer.Argument(metavar="LOG...", help="what vLLM printed, one file a start")],
-    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="write Markdown here, not the terminal")] = None,
-    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write phases and facts here")] = None,
-) -> None:
-    """Lay logs of vLLM's start-up side by side, phase by phase. Exit code 3 when one of them contradicts itself."""
-    if markdown is not None and markdown == json:
-        raise typer.BadParameter(f"--markdown and --json are both {json}, expected a file each")
-    columns = read_columns(logs)
-    page, broken = startup_page(columns), contradictory(columns)
-    files = {} if json is None else {json: document(columns)}
-    if markdown is not None:
-        files |= reports.documents(page, page.sentences, markdown)
-    write_all_atomically(files, "report")
-    if not files:
-        show_page(console(page.tables), page)
-    for sentence in broken if files else ():
-        tell(sentence)
     raise typer.Exit(3 if broken else 0)
 
 
@@ -313,165 +229,10 @@ def durations_command(
     print(f"wrote {store_durations([read_run(file) for file in files], baselines)}")
 
 
-class Interrupted(Exception):
-    """Stopped from outside, by Ctrl-C or a signal."""
-
-
-@app.command()
-def ab(
-    base: Annotated[str, typer.Option("--base", metavar="REV", help="what head is held against")],
-    head: Annotated[
-        str, typer.Option("--head", metavar="REV", help="a revision, or the files as they are now")
-    ] = WORKTREE,
-    keyword: Annotated[str, typer.Option("-k", metavar="EXPR", help="as pytest reads it, on case ids")] = "",
-    suspects: Annotated[
-        Path | None, typer.Option("--suspects", metavar="RUN", help="only the cases that this run leaves suspect")
-    ] = None,
-    baselines: Baselines = ROOT,
-    profile: Annotated[str, typer.Option(metavar="|".join(PROFILES), help="which cases")] = "standard",
-    device: Annotated[str | None, typer.Option(metavar="cpu|cuda", help="default: cuda where there is one")] = None,
-    base_python: Annotated[str, typer.Option(metavar="EXE", help="interpreter of base")] = sys.executable,
-    head_python: Annotated[str, typer.Option(metavar="EXE", help="interpreter of head")] = sys.executable,
-    max_minutes: Annotated[
-        float, typer.Option(min=0.0, help="what is undecided then is inconclusive: exit 3")
-    ] = math.inf,
-    hang_s: Annotated[float, typer.Option(min=1.0, help="a worker that answers nothing for so long is lost")] = 900.0,
-    json: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="keep every raw slot here")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="inconclusive also exits 3")] = False,
-) -> None:
-    """Measure two revisions (or environments) side by side, in turns, and say which cases changed."""
-    if profile not in PROFILES:
-        raise typer.BadParameter(f"unknown profile {profile!r}, expected one of: {', '.join(PROFILES)}")
-    if device not in (None, "cpu", "cuda"):
-        raise typer.BadParameter(f"unknown device {device!r}, expected cpu or cuda")
-    chosen = None
-    if suspects:
-        chosen, measured_on = suspect_cases(suspects, baselines, base)
-        device = device or measured_on
-        if not chosen:
-            print(f"{suspects} leaves no suspect that an A/B against {base} decides")
-            return
-    if json is not None:
-        check_writable(json, "A/B file")
-    request = Request(
-        Path(),
-        base,
-        head,
-        interpreter(base_python),
-        interpreter(head_python),
-        keyword,
-        chosen,
-        profile,
-        device,
-        max_minutes,
-        hang_s,
-    )
-    with interruptible():
-        outcome = contest(request, Rule(), tell)
-    tell_outcome(outcome, json)
-    raise typer.Exit(outcome.exit_code(strict=strict))
-
-
-@app.command("validate-gate")
-def validate_gate(
-    file: Annotated[Path, typer.Argument(metavar="TRIALS", help="trial file (.json.gz), read or made")],
-    minutes: Annotated[float, typer.Option(min=0.0, help="first measure for so long")] = 0.0,
-    append: Annotated[bool, typer.Option("--append", help="add to the trials that the file has")] = False,
-    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="write the report here")] = None,
-    plot: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="write the plot here (SVG; needs matplotlib)")
-    ] = None,
-) -> None:
-    """Measure the gate itself: false alarms on equal code, and how often known slow-downs are found, rule by rule."""
-    if plot is not None and importlib.util.find_spec("matplotlib") is None:
-        raise typer.BadParameter("--plot needs matplotlib: python -m pip install matplotlib")
-    before = 0
-    if minutes:
-        if file.exists() and not append:
-            raise typer.BadParameter(f"{file} holds trials already: --append adds to them, another name begins anew")
-        check_writable(file, "trial file")
-        with interruptible(), exclusive(file.absolute().parent, "trials in"):
-            known = read_trials(file) if file.exists() else None
-            before = len(known.trials) if known else 0
-            collect(Path(), sys.executable, file, minutes, tell, known)
-    trials = read_trials(file)
-    rates = all_rates(trials.trials)
-    for each in gate_tables(trials, rates):
-        show(each)
-    print("\n".join(printable(sentence) for sentence in gate_sentences(trials)))
-    if markdown is not None:
-        write_atomically(markdown, gate_markdown(trials, rates), "report")
-    if plot is not None:
-        write_power_plot(plot, rates, f"{trials.machine}: how often a slow-down is flagged")
-    raise typer.Exit(gate_exit_code(trials.trials[before:]))
-
-
-def interpreter(python: str) -> str:
-    """Its whole path, for workers run elsewhere; links are kept, for they tell a virtual environment."""
-    found = shutil.which(python)
-    if found is None:
-        raise typer.BadParameter(f"{python}: no such interpreter, expected an executable file")
-    return os.path.abspath(found)
-
-
-def suspect_cases(run_file: Path, baselines: Path, base: str) -> tuple[frozenset[str], str]:
-    """The cases whose suspects an A/B against `base` can decide, and the device of the run; the others are named."""
-    run, findings, _ = judged_run(run_file, baselines)
-    suspects = {found: left_open(found, base, run_file) for found in findings if found.verdict is Verdict.SUSPECT}
-    for finding, why in suspects.items():
-        if why:
-            print(printable(f"{finding.case}: {finding.metric} stays suspect: {why}"))
-    decided = frozenset(finding.case for finding, why in suspects.items() if not why)
-    return decided, "cpu" if run.fingerprint.slug.startswith("cpu-") else "cuda"
-
-
-def left_open(finding: Finding, base: str, run_file: Path) -> str:
-    """Why an A/B against `base` does not decide a suspect; "" where it does. What crept is no slower than yesterday."""
-    if finding.case.startswith(BROUGHT):
-        return "it came by an option, and no checkout holds it; measure again, or refresh with more processes"
-    if not measured_by_ab(finding):
-        return "an A/B does not measure it"
-    if finding.anchor and not same_commit(finding.anchor, base):
-        return f"it crept, which shows in  python -m tools ab --base {finding.anchor} --suspects {run_file}"
-    return ""
-
-
-def same_commit(first: str, second: str) -> bool:
-    try:
-        return commit_of(Path(), first) == commit_of(Path(), second)
-    except UnusableRevision:
-        return first == second
-
-
-def tell(text: str) -> None:
-    """Progress, apart from the result."""
-    print(printable(text), file=sys.stderr, flush=True)
-
-
-def tell_outcome(outcome: Outcome, file: Path | None) -> None:
-    """The table first: a file that cannot be written must not cost the verdicts."""
-    show(table(outcome))
-    print("\n".join(printable(sentence) for sentence in sentences(outcome)))
-    if file is not None:
-        write_atomically(file, outcome.document(), "A/B file")
-
-
-@contextlib.contextmanager
-def interruptible() -> Iterator[None]:
-    """A polite end of the process (CI that cancels) unwinds as Ctrl-C does: workers are killed, checkouts removed."""
-    heard = [kind for kind in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(kind) is not signal.SIG_IGN]  # nohup
-    before = {kind: signal.signal(kind, signal.default_int_handler) for kind in heard}
-    try:
-        yield
-    except KeyboardInterrupt as error:
-        raise Interrupted("interrupted, so nothing was judged; nothing is left behind") from error
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
-
-
-for verb in (history, export, doctor):
+for verb in (ab, doctor, export, history, startup):
     app.command()(verb)
+app.command("validate-gate")(validate_gate)
+app.command(context_settings={"allow_extra_args": True})(campaign)
 
 
 def main() -> None:

@@ -138,13 +138,13 @@ def new_metric(record: Record, name: str) -> Finding:
 
 def judge_alone(record: Record, name: str) -> Finding | None:
     """The verdict on a metric that needs no baseline: whether it stays within the case's own bound. None for others."""
-    metric = record.metrics[name]
-    if policy_of(name).rule is not Rule.BOUND:
+    metric, policy = record.metrics[name], policy_of(name)
+    if policy.rule is not Rule.BOUND:
         return None
     if metric.limit is not None and metric.value <= metric.limit:
         return Finding(record.case, name, Verdict.UNCHANGED, f"within {metric.limit:g}", None, metric.value)
     allowed = "no bound is told" if metric.limit is None else f"{metric.limit:g} is allowed"
-    text = f"too few data to tell: up to {metric.value:.3g} is possible, {allowed}"
+    text = f"{policy.doubt}: up to {metric.value:.3g} is possible, {allowed}"
     return Finding(record.case, name, Verdict.INCONCLUSIVE, text, None, metric.value)
 
 

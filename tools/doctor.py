@@ -23,6 +23,7 @@ from tools.baselines import Baseline, has_baseline, read_baselines
 from tools.compare import LARGEST_DISTURBANCE
 from tools.quantities import binary_size
 from tools.tables import Table, printable, to_rich
+from tools.terminal import tell
 
 ROOT = Path(__file__).parents[1]
 ASKING_S = 600.0
@@ -315,11 +316,6 @@ def noise_of(facts: Facts, seconds: float) -> list[Noise]:
     files = sorted({f"perf_tests/test_{case.partition('/')[0]}.py" for case in cases})
     request = Request(ROOT, WORKTREE, WORKTREE, sys.executable, sys.executable, device=facts.device)
     return measured_noise(request, files, cases, seconds, tell) if cases else []
-
-
-def tell(text: str) -> None:
-    """Progress, apart from the result."""
-    print(printable(text), file=sys.stderr, flush=True)
 
 
 def doctor(

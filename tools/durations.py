@@ -1,4 +1,4 @@
-"""Seconds that each test took, as pytest-split reads them: shards are cut so that they end at about the same time."""
+"""Seconds that each test took: shards are cut so that they end at about the same time."""
 
 import json
 import statistics
@@ -8,7 +8,7 @@ from pathlib import Path
 from tools.files import UnusableFile, read_json, write_atomically
 from tools.records import Run
 
-LEAST_S = 0.001  # of a case that was over at once; 0 would let pytest-split believe that any number of them is free
+LEAST_S = 0.001  # of a case that was over at once; 0 would make any number of them free
 
 
 def durations(runs: Sequence[Run]) -> dict[str, float]:

@@ -24,13 +24,17 @@ class UnusableFile(Exception):
     """A file that cannot be read, understood or written. The message is one line: what, found, expected, what to do."""
 
 
-def read_json(path: Path, what: str) -> Any:
+def read_text(path: Path, what: str) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UnusableFile(
             f"{what} {path}: cannot be read ({reason(error)}); give an existing, readable file"
         ) from error
+
+
+def read_json(path: Path, what: str) -> Any:
+    text = read_text(path, what)
     if not text.strip():
         raise UnusableFile(f"{what} {path}: found an empty file, expected JSON; {remedy(what)}")
     try:

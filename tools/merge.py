@@ -43,7 +43,7 @@ def read_parts(files: Sequence[Path]) -> list[Part]:
     parts = [Part(file, read_run(file)) for file in files]
     for part in parts:
         if part.run.selection.shard is None:
-            raise Unjoinable(f"run file {part.file}: is no shard, expected a run made with --splits N --group I")
+            raise Unjoinable(f"run file {part.file}: is no shard, expected a run made with --perf-shard I/N")
     return sorted(parts, key=lambda part: part.shard.number)
 
 

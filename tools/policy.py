@@ -35,6 +35,7 @@ class Policy:
     floor     absolute, in the metric's unit
     alpha     SPREAD and SCREEN: the one-sided error rate that red may have at most; the path's share may be smaller
     on_host   work of the processor alone, of which knowing the GPU says nothing
+    doubt     BOUND: why a number beyond its bound is not proven to be wrong
     """
 
     rule: Rule
@@ -44,6 +45,7 @@ class Policy:
     floor: float = 0.0
     alpha: float = 1.0
     on_host: bool = False
+    doubt: str = "too few data to tell"
 
     @property
     def noisy(self) -> bool:
@@ -87,6 +89,11 @@ STATUS_SCOPE = SOFTWARE_AND_DEVICE
 #                         one that fell back is one more in fp32
 #   floor_s               what the machine's measured ceilings allow, for the reader
 #   tuned.*               what an autotuner chose in this process
+#   reading.*             what the instruments say that are held against each other: of the same work, again and again;
+#                         its time is judged as every case's, by latency_s and its like
+#   *_disagreement_*      of two instruments: `high` is what their rounds leave possible, and agreement is not shown
+#                         where that is beyond 2 %; it says what can part these two, for none of it is a wrong result
+#   launch_overhead_s     of a kernel of a microsecond, and the time to put it into the queue: what the processor does
 #   *_overhead_fraction   a peak over another, minus one: less is better; half a point where 1 % of it is less
 ON_HOST = dataclasses.replace(POLICIES["_s"], on_host=True)
 MOMENT = dataclasses.replace(ON_HOST, floor=0.1)
@@ -132,6 +139,8 @@ SPECIAL = {
     "cold_compile_s": ON_HOST,
     "warm_compile_s": ON_HOST,
     "build_s": MOMENT,
+    "launch_overhead_s": ON_HOST,
+    "enqueue_s": ON_HOST,
     **{metric_of(phase): MOMENT for phase in PHASES},
     **COMPILED,
     "floor_s": Policy(Rule.NONE, EVERYTHING),
@@ -140,7 +149,28 @@ SPECIAL = {
     "kv_block_count": MORE_ROOM,
     "kv_token_count": MORE_ROOM,
 }
+
+# Two instruments -> what can part them although both are right.
+PARTED = {
+    "cold": "cold events and do_bench: it flushes 256 MiB, the sampler twice the L2, so that the queue runs dry at "
+    "other calls, and a gap before a launch counts as the kernel's; an event pair tells 0.5 µs apart",
+    "hot": "graph and do_bench_cudagraph: the start of a graph is shared out over another number of calls; an event "
+    "pair tells 0.5 µs apart; clocks move between the two",
+    "events": "hot events and graph: a gap before a launch, where the queue runs dry, counts as the kernel's, and in a "
+    "graph one kernel may begin before the last has ended; an event pair tells 0.5 µs apart",
+    "host": "host less launch and graph: the launch is a small kernel's, and this one's need not cost the same; clocks "
+    "move while the host waits",
+    "timer": "host and torch.utils.benchmark.Timer: other work on the processor hits one and not the other",
+}
+
+
+def parted(why: str) -> Policy:
+    return Policy(Rule.BOUND, SOFTWARE, doubt=f"not shown to agree ({why})")
+
+
 ENDINGS = {
+    **{f"{pair}_disagreement_high_fraction": parted(why) for pair, why in PARTED.items()},
+    "_disagreement_fraction": Policy(Rule.NONE, EVERYTHING),
     "_overhead_fraction": Policy(Rule.EXACT, SOFTWARE_AND_DEVICE, margin=0.01, floor=0.005),
     "_drop_low_fraction": Policy(Rule.NONE, SOFTWARE),
     "_drop_high_fraction": Policy(Rule.BOUND, SOFTWARE),
@@ -156,6 +186,7 @@ ENDINGS = {
 #   reserved    in steps of segments, as peak_reserved_bytes
 ALLOCATOR = "allocator."
 TUNED = "tuned."
+READING = "reading."
 ALLOCATED = {
     "num_ooms_count": POLICIES["_count"],
     "num_alloc_retries_count": POLICIES["_count"],
@@ -175,7 +206,7 @@ def policy_of(metric: str) -> Policy:
     Raises BadRecord for a name without a unit.
     """
     suffix = unit_suffix(metric)
-    if metric.startswith(TUNED):
+    if metric.startswith((TUNED, READING)):
         return EXPLAINS
     if metric.startswith(ALLOCATOR):
         return ALLOCATED.get(metric.removeprefix(ALLOCATOR), EXPLAINS)

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import typer
 
 from tools.ab.outcome import Outcome, cost
-from tools.baselines import has_baseline
 from tools.causes import Cause, grouped
 from tools.compare import Finding, Verdict
 from tools.decided import final_code
@@ -89,8 +88,7 @@ def place(run: Run) -> str:
 
 def closing(subject: Subject) -> list[str]:
     """Under a clean run: what there was, and what to store."""
-    own = has_baseline(subject.baselines, subject.run.fingerprint.slug)
-    steps = next_steps(subject.run, subject.findings, subject.file, own)
+    steps = next_steps(subject.run, subject.findings, subject.file, subject.own)
     return [f"{counts(subject.run, subject.findings)}.", *steps]
 
 

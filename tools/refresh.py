@@ -83,6 +83,24 @@ def refresh(
         return Refreshed(tuple(written), tuple(changes))
 
 
+def fit(runs: Sequence[Run]) -> tuple[list[str], dict[str, str]]:
+    """The cases that `refresh` would store from these runs, and why it would not store each of the others."""
+    fingerprint, now = common_fingerprint(runs), datetime.datetime.now(datetime.UTC)
+    keep, left_out = [], {}
+    for case in dict.fromkeys(record.case for run in runs for record in run.records):
+        records = [record for run in runs for record in run.records if record.case == case]
+        try:
+            refuse_unfit(case, records, len(runs))
+            alone = fresh(case.partition("/")[0], {case: records}, runs, "", now)
+            for number, record in enumerate(records, 1):
+                refuse_serious(judge_record(record, alone, fingerprint), number)
+        except Refused as error:
+            left_out[case] = str(error).removeprefix(f"{case}: ")
+        else:
+            keep.append(case)
+    return keep, left_out
+
+
 def slugs(fingerprint: Fingerprint, chosen: Mapping[str, Sequence[Record]]) -> list[str]:
     """The folders that may be written to, in an order in which no two refreshes wait for each other."""
     return sorted({(record.place or fingerprint).slug for records in chosen.values() for record in records})

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from tools.compare import SEVERITY, Finding, Verdict, worst
 from tools.compression import compression
 from tools.graphs import graphs_view
+from tools.instruments import instruments_view
 from tools.kernels import kernels_view
 from tools.matrix import inference
 from tools.memory_diff import memory_stats_view
@@ -299,4 +300,5 @@ VIEWS: Mapping[str, View] = {
     "memory-stats": memory_stats_view,
     "kernels": kernels_view,
     "graphs": graphs_view,
+    "instruments": instruments_view,
 }

@@ -16,6 +16,18 @@ from pathlib import Path
 
 WORKTREE = "worktree"
 PREFIX = "perf-ratchet-ab-"
+# What lies in a plain copy of the repository beside its files: environments, results, caches. As in .gitignore.
+NOT_OF_THE_REPOSITORY = (
+    ".venv*",
+    ".wheels",
+    "runs",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+    ".benchmarks",
+    "*.egg-info",
+    f"{PREFIX}*",
+)
 GIT_S = 120
 
 
@@ -72,7 +84,13 @@ def lay_out(repository: Path, revision: str, place: Path) -> None:
 
 
 def copy_worktree(repository: Path, place: Path) -> None:
-    """What a commit of everything would hold: tracked files as they are now, and new ones that git does not ignore."""
+    """What a commit of everything would hold: tracked files as they are now, and new ones that git does not ignore.
+
+    A plain copy without a history, as a machine gets that only measures, is taken whole: see `copy_files`.
+    """
+    if not has_history(repository):
+        copy_files(repository, place)
+        return
     names = git(repository, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in sorted(set(filter(None, names))):
         source, target = repository / name, place / name
@@ -80,6 +98,21 @@ def copy_worktree(repository: Path, place: Path) -> None:
             target.parent.mkdir(parents=True, exist_ok=True)
             with contextlib.suppress(FileNotFoundError):  # deleted just now
                 shutil.copy2(source, target)
+
+
+def copy_files(repository: Path, place: Path) -> None:
+    """All but NOT_OF_THE_REPOSITORY. Raises UnusableRevision."""
+    beside = shutil.ignore_patterns(*NOT_OF_THE_REPOSITORY)
+    try:
+        shutil.copytree(repository, place, symlinks=True, ignore=beside, dirs_exist_ok=True)
+    except OSError as error:
+        raise UnusableRevision(f"the files of {repository.resolve()} cannot be copied to {place}: {error}") from error
+
+
+def has_history(repository: Path) -> bool:
+    """Whether a git repository holds it; asked of the files, for git also fails for other reasons."""
+    folder = repository.resolve()
+    return any((each / ".git").exists() for each in (folder, *folder.parents))
 
 
 def commit_of(repository: Path, revision: str) -> str:

@@ -26,12 +26,14 @@ from tools.compare import Verdict
 
 Key = tuple[str, str]  # match, metric
 INTERRUPTED = "interrupted"
+OUT_OF_TIME = "the time given with --max-minutes is over"
 
 
 class Pairs(Protocol):
     """What a job needs of the driver."""
 
-    statuses: dict[str, Status]
+    @property
+    def statuses(self) -> dict[str, Status]: ...
 
     def run(self, matches: Sequence[Match], purpose: str, twin: bool) -> list[Duel]: ...
 
@@ -64,7 +66,10 @@ class Ended(Exception):
 
 @dataclass
 class Job:
-    """One A/B of some matches; `judgements` is complete when `run` returns."""
+    """One A/B of some matches; `judgements` is complete when `run` returns.
+
+    every_metric  collect for all metrics of a match to their end, where one of them is red for good as well
+    """
 
     pairs: Pairs
     rule: Rule
@@ -73,6 +78,7 @@ class Job:
     remaining_s: Callable[[], float] = lambda: math.inf
     clock: Callable[[], float] = lambda: 0.0
     say: Callable[[str], None] = lambda text: None
+    every_metric: bool = False
     duels: list[Duel] = field(default_factory=list)
     opinions: dict[Key, Opinion] = field(default_factory=dict)
     judgements: dict[Key, Judgement] = field(default_factory=dict)
@@ -120,7 +126,7 @@ class Job:
     def refuse_beyond_budget(self, cases: int) -> None:
         """Another pair would not end in time, at what a case took in the last one."""
         if self.remaining_s() < self.case_s * cases:
-            raise Ended("the time given with --max-minutes is over")
+            raise Ended(OUT_OF_TIME)
 
     def of(self, name: str, purpose: str) -> list[Duel]:
         return [duel for duel in self.duels if (duel.case, duel.purpose) == (name, purpose)]
@@ -145,7 +151,8 @@ class Job:
     def settled(self, name: str) -> bool:
         """By its first metric that is red for good, or when all of its metrics are."""
         verdicts = [found.verdict for (match, _), found in self.opinions.items() if match == name]
-        return name in self.red() or (bool(verdicts) and None not in verdicts)
+        red = name in self.red() and not self.every_metric
+        return red or (bool(verdicts) and None not in verdicts)
 
     def red(self) -> set[str]:
         return {name for (name, _), found in self.judgements.items() if found.verdict is Verdict.REGRESSED}
@@ -236,7 +243,7 @@ class Job:
             self.settle(key, Verdict.INCONCLUSIVE, f"{self.ended}; {len(duels)} pairs taken", judged=False)
         elif found and found.reason:
             self.settle(key, Verdict.INCONCLUSIVE, found.reason)
-        elif key[0] in self.red():
+        elif key[0] in self.red() and not self.every_metric:
             self.settle(key, Verdict.INCONCLUSIVE, "not looked at further: another metric of this case is red")
         else:
             self.settle(key, Verdict.INCONCLUSIVE, "too noisy to tell after the last look")

@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import random
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from tools.ab.checkouts import Checkouts
 from tools.ab.rule import Rule
 from tools.ab.slots import Alternation, Duel, Slot, objections
-from tools.ab.workers import Worker, WorkerLost, environment
+from tools.ab.workers import Worker, WorkerLost, environment, libraries_of
 
 BASE, HEAD, TWIN = "base", "head", "twin"
 NO_TURN = "Unlockable"  # of fixtures/lock.py
@@ -91,6 +92,7 @@ class Driver:
 
     frozen    match -> effort, from the first pair in which it appears
     statuses  match -> what it ended with; doubts: what it showed once and fresh processes have to show again
+    end_s     time.monotonic() from which on no further case of a pair is begun
     """
 
     checkouts: Checkouts
@@ -105,9 +107,10 @@ class Driver:
     statuses: dict[str, Status]
     doubts: dict[str, Status] = field(default_factory=dict)
     pairs: int = 0
+    end_s: float = math.inf
 
     def run(self, matches: Sequence[Match], purpose: str, twin: bool) -> list[Duel]:
-        """All matches in one pair; it ends early where a case ends its worker. Raises WorkerLost."""
+        """All matches in one pair; it ends early where a case ends its worker, and at `end_s`. Raises WorkerLost."""
         rng = random.Random(f"{self.seed}/{self.pairs}")
         arms = self.arms if twin else self.arms[:2]
         self.checkouts.rearrange(order(len(self.arms), self.pairs))
@@ -126,6 +129,8 @@ class Driver:
         fit = list(matches)
         for number in range(self.rule.passes):
             for match in rng.sample(fit, len(fit)):
+                if time.monotonic() >= self.end_s:
+                    return taken
                 try:
                     for versus, stretch in self.stretches(match, workers, purpose, number, rng):
                         taken[match.name, versus].append(stretch)
@@ -147,7 +152,9 @@ class Driver:
         with contextlib.ExitStack() as stack:
             for arm in rng.sample(list(arms), len(arms)):
                 number = self.arms.index(arm)
-                variables = environment(seed, self.checkouts.cache(number), os.environ)
+                # What was put beside this interpreter says nothing of another one.
+                libraries = libraries_of(os.environ) if arm.python == sys.executable else ""
+                variables = environment(seed, self.checkouts.cache(number), os.environ, libraries)
                 label = f"{arm.name} ({arm.revision[:12]})"
                 live[arm.name] = Worker(label, arm.python, self.checkouts.place(number), variables)
                 stack.callback(live[arm.name].kill)

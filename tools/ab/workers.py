@@ -26,6 +26,7 @@ SETTINGS = {
     "KINETO_LOG_LEVEL": "5",
     "CUDA_MODULE_LOADING": "LAZY",
 }
+COMPARED = ("fixtures", "perf_tests", "tools")  # packages of a checkout
 DROPPED = ("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONSTARTUP", "LD_PRELOAD", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -33,12 +34,16 @@ class WorkerLost(Exception):
     """A worker that ended, hung or could not start; the message names the arm, what it did and what it said last."""
 
 
-def environment(seed: int, cache: Path, inherited: Mapping[str, str]) -> dict[str, str]:
-    """What both arms of a pair get. The hash seed and a padding are drawn by pair: layout averages out over pairs."""
+def environment(seed: int, cache: Path, inherited: Mapping[str, str], libraries: str = "") -> dict[str, str]:
+    """What both arms of a pair get. The hash seed and a padding are drawn by pair: layout averages out over pairs.
+
+    libraries  a PYTHONPATH of folders that hold none of what is compared, see `libraries_of`
+    """
     kept = {name: value for name, value in inherited.items() if name not in DROPPED and not name.startswith("PYTEST_")}
     return {
         **kept,
         **SETTINGS,
+        **({"PYTHONPATH": libraries} if libraries else {}),
         "PYTHONHASHSEED": str(seed % 2**32),
         "PERF_RATCHET_PADDING": "x" * (seed % 4096),
         "TORCHINDUCTOR_CACHE_DIR": str(cache / "inductor"),
@@ -49,6 +54,17 @@ def environment(seed: int, cache: Path, inherited: Mapping[str, str]) -> dict[st
         "PERF_LOCKS": inherited.get("PERF_LOCKS") or str(Path(tempfile.gettempdir()) / "perf-ratchet-locks"),
         "PERF_LOCK_JOB": f"ab-{os.getpid()}",
     }
+
+
+def libraries_of(inherited: Mapping[str, str]) -> str:
+    """The part of PYTHONPATH by which an interpreter finds packages that were installed beside it: whole paths only,
+    for a worker runs elsewhere, and none that holds a checkout."""
+    folders = [Path(entry) for entry in inherited.get("PYTHONPATH", "").split(os.pathsep) if entry]
+    return os.pathsep.join(
+        str(folder)
+        for folder in folders
+        if folder.is_absolute() and not any((folder / package).exists() for package in COMPARED)
+    )
 
 
 class Worker:

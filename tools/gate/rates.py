@@ -14,7 +14,7 @@ from scipy.stats import binomtest
 
 from tools.compare import Verdict
 from tools.gate.rules import RULES, Archive, GateRule, Outcome
-from tools.gate.trials import INJECTED, STEADY, UNCHANGED, VERDICTS, Trial
+from tools.gate.trials import INJECTED, STEADY, UNCHANGED, VERDICTS, Trial, TrialFile
 
 MATCHED_FALSE_ALARMS = 0.01
 POWER = 0.9
@@ -79,6 +79,11 @@ class RuleRates:
     matched_mde90: float | None
     matched_alarms: Rate
     cost_s: float
+
+
+def rates_by_metric(file: TrialFile) -> dict[str, tuple[RuleRates, ...]]:
+    """Metric -> every rule on the trials by it; in the order of the file."""
+    return {metric: all_rates(file.by(metric)) for metric in file.metrics}
 
 
 def all_rates(trials: Sequence[Trial], rules: Sequence[GateRule] = RULES) -> tuple[RuleRates, ...]:
@@ -199,3 +204,36 @@ def pair_spread(trials: Iterable[Trial]) -> dict[str, float]:
         if trial.injected == UNCHANGED and len(ratios) > 1:
             variances.setdefault(trial.workload, []).append(statistics.variance(ratios))
     return {workload: math.sqrt(statistics.fmean(found)) for workload, found in sorted(variances.items())}
+
+
+# The clocks of a GPU.
+
+APART_SHARE = 0.01
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """How the clock of the GPU's multiprocessors stood in the pairs of workers.
+
+    apart   pairs whose base and head ran at clocks more than APART_SHARE apart, of those that were told
+    untold  pairs of which no driver told the clocks
+    lowest, highest  in MHz, of all arms; None where nothing was told
+    """
+
+    apart: Rate
+    untold: int
+    lowest: float | None
+    highest: float | None
+
+
+def clocks_of(trials: Iterable[Trial]) -> Clocks:
+    """Each pair once: its metrics come from the same slots."""
+    pairs = {
+        (trial.campaign, trial.workload, trial.injected, pair.kind, pair.start_s): pair.clocks_mhz
+        for trial in trials
+        for pair in trial.pairs
+    }
+    told = [clocks for clocks in pairs.values() if clocks is not None]
+    both = [clock for clocks in told for clock in clocks]
+    apart = rate(sum(abs(head / base - 1) > APART_SHARE for base, head in told), len(told))
+    return Clocks(apart, len(pairs) - len(told), min(both, default=None), max(both, default=None))

@@ -2,21 +2,25 @@
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from tools.compare import Verdict
 from tools.gate.rates import (
+    APART_SHARE,
     DANGEROUS_PER_CENT,
     MATCHED_FALSE_ALARMS,
     DoseRates,
     Rate,
     RuleRates,
-    all_rates,
+    clocks_of,
     dangerous_misses,
     direction_errors,
     dose_rates,
     pair_spread,
     rate,
+    rates_by_metric,
 )
+from tools.gate.rules import AB
 from tools.gate.trials import BIMODAL, INJECTED, UNCHANGED, VERDICTS, Trial, TrialFile
 from tools.spread import relative
 from tools.tables import Table, escape_markdown, to_markdown
@@ -24,32 +28,83 @@ from tools.tables import Table, escape_markdown, to_markdown
 BLANK = "–"
 
 
-def tables(file: TrialFile, rates: Sequence[RuleRates]) -> tuple[Table, ...]:
-    return rules_table(rates), doses_table(file.trials), spread_table(file.trials), sources_table(rates)
+Rates = Mapping[str, Sequence[RuleRates]]  # by metric
 
 
-def markdown(file: TrialFile, rates: Sequence[RuleRates] | None = None) -> str:
+def tables(file: TrialFile, rates: Rates) -> tuple[Table, ...]:
+    """The tables of each metric; where there are several, first the A/B by all of them."""
+    found = [table for metric in file.metrics for table in metric_tables(file, metric, rates[metric])]
+    above = [metrics_table(file, rates)] if len(file.metrics) > 1 else []
+    return (*above, *found, sources_table(rates[file.metrics[0]]))
+
+
+def metric_tables(file: TrialFile, metric: str, rates: Sequence[RuleRates]) -> tuple[Table, ...]:
+    trials = file.by(metric)
+    found = rules_table(rates, file.doses), doses_table(trials), spread_table(trials)
+    return found if len(file.metrics) == 1 else tuple(replace(one, title=f"{metric}: {one.title}") for one in found)
+
+
+def markdown(file: TrialFile, rates: Rates | None = None) -> str:
     """The whole report. `rates`: those of the file, where they were worked out already."""
-    found = all_rates(file.trials) if rates is None else rates
+    found = rates_by_metric(file) if rates is None else rates
     parts = [escape_markdown(sentence) + "\n" for sentence in sentences(file)]
     return "\n".join(parts + [to_markdown(table) for table in tables(file, found)])
 
 
 def sentences(file: TrialFile) -> tuple[str, ...]:
     """What was tried, what the counts can support, and what the A/B got wrong in the worst ways."""
-    trials = file.trials
+    trials, several = file.trials, len(file.metrics) > 1
     campaigns = len({trial.campaign for trial in trials})
     workloads = len({trial.workload for trial in trials})
+    judged = f", each comparison by {', '.join(file.metrics)}" if several else ""
     unchanged = sum(trial.injected == UNCHANGED for trial in trials)
     return (
-        f"{len(trials)} trials ({campaigns} campaigns, {workloads} workloads) on {file.machine}, {file.created_utc}, "
-        f"rule frozen at {file.commit}.",
+        f"{len(trials)} trials ({campaigns} campaigns, {workloads} workloads{judged}) on {file.machine}, "
+        f"{file.created_utc}, rule frozen at {file.commit}.",
         f"{unchanged} trials compare a workload with itself. Doses of one campaign share base processes, and its "
         "workloads share the machine, so the bounds are somewhat narrower than they should be.",
-        matched_sentence(unchanged),
-        f"A/B: {of(dangerous_misses(trials))} slow-downs of {DANGEROUS_PER_CENT:g} % or more called unchanged; "
+        *(sentence for metric in file.metrics for sentence in metric_sentences(file, metric)),
+        *cut_sentences(trials),
+        *gpu_sentences(file),
+    )
+
+
+def metric_sentences(file: TrialFile, metric: str) -> tuple[str, str]:
+    trials = file.by(metric)
+    by = f" by {metric}" if len(file.metrics) > 1 else ""
+    return (
+        matched_sentence(sum(trial.injected == UNCHANGED for trial in trials), by),
+        f"A/B{by}: {of(dangerous_misses(trials))} slow-downs of {DANGEROUS_PER_CENT:g} % or more called unchanged; "
         f"{of(direction_errors(trials))} slow-downs called improved.",
     )
+
+
+def cut_sentences(trials: Sequence[Trial]) -> tuple[str, ...]:
+    cut = [trial for trial in trials if trial.cut]
+    if not cut:
+        return ()
+    equal = sum(trial.injected == UNCHANGED for trial in cut)
+    return (
+        f"{len(cut)} trials were looked at and still open when the time was over. The {equal} of equal code among them "
+        "are left out of the A/B's false alarms, for they might have become some; the others count as not found.",
+    )
+
+
+def gpu_sentences(file: TrialFile) -> tuple[str, ...]:
+    """What else has to be known of the workloads for a GPU: at which clocks they ran, or that it was none."""
+    if file.workloads != "gpu":
+        return ()
+    found = clocks_of(file.trials)
+    if found.lowest is None or found.highest is None:
+        told = f"Clocks of the GPU: not told in any of {found.untold} pairs."
+    else:
+        told = (
+            f"Clocks of the GPU: {found.lowest:.0f} to {found.highest:.0f} MHz; base and head more than "
+            f"{APART_SHARE:.0%} apart in {of(found.apart)} pairs; not told in {found.untold}."
+        )
+    if not file.machine.startswith("cpu-"):
+        return (told,)
+    return (told, "A processor ran the workloads of a GPU in small: that proves this command, and nothing of a GPU.")
 
 
 def exit_code(trials: Sequence[Trial]) -> int:
@@ -60,10 +115,10 @@ def exit_code(trials: Sequence[Trial]) -> int:
     return 3 if not trials or found == {Verdict.INCONCLUSIVE} else 0
 
 
-def matched_sentence(unchanged: int) -> str:
+def matched_sentence(unchanged: int, by: str = "") -> str:
     allowed = int(MATCHED_FALSE_ALARMS * unchanged)
     return (
-        f"Matched: the threshold of each rule is moved until {allowed} of {unchanged} such trials at most raise an "
+        f"Matched{by}: the threshold of each rule is moved until {allowed} of {unchanged} such trials at most raise an "
         f"alarm, which supports a rate of false alarms under {rate(allowed, unchanged).high:.1%} and no better. "
         "It is chosen on the trials it is then judged by."
     )
@@ -77,8 +132,8 @@ def of(found: Rate) -> str:
 # Every rule.
 
 
-def rules_table(rates: Iterable[RuleRates]) -> Table:
-    doses = tuple(dose for dose in INJECTED if dose != UNCHANGED)
+def rules_table(rates: Iterable[RuleRates], injected: Iterable[str]) -> Table:
+    doses = tuple(dose for dose in injected if dose != UNCHANGED)
     columns = (
         "rule",
         "false alarms",
@@ -136,6 +191,31 @@ def sources_table(rates: Iterable[RuleRates]) -> Table:
 
 
 # The A/B.
+
+
+def metrics_table(file: TrialFile, rates: Rates) -> Table:
+    doses = tuple(dose for dose in file.doses if dose != UNCHANGED)
+    columns = ("metric", "false alarms", "at most", *map(label, doses), "MDE90", "slow-downs tried")
+    rows = tuple(metric_row(metric, ab_of(rates[metric]), doses) for metric in file.metrics)
+    title = "the A/B by each metric: flagged as slower, of all trials; MDE90: the slow-down found nine times out of ten"
+    return Table(title, columns, rows, frozenset({"metric"}))
+
+
+def ab_of(rates: Iterable[RuleRates]) -> RuleRates:
+    [found] = [each for each in rates if each.rule.name == AB]
+    return found
+
+
+def metric_row(metric: str, found: RuleRates, doses: Iterable[str]) -> tuple[str, ...]:
+    alarms, flagged = found.flagged[UNCHANGED], [found.flagged[dose] for dose in doses]
+    return (
+        metric,
+        count(alarms),
+        f"{alarms.high:.1%}" if alarms.of else BLANK,
+        *map(count, flagged),
+        size(found.mde90, found.flagged),
+        str(sum(each.of for each in flagged)),
+    )
 
 
 def doses_table(trials: Sequence[Trial]) -> Table:

@@ -269,7 +269,7 @@ def screen(trial: Trial, archive: Archive) -> Outcome | None:
     values = baseline.pop(trial.workload, None)
     if values is None or not trial.ab_pairs:
         return None
-    policy, rounds = policy_of("latency_s"), pooled(trial.ab_pairs[0].head)
+    policy, rounds = policy_of(trial.metric), pooled(trial.ab_pairs[0].head)
     opinion = judge_spread(statistics.median(rounds), values, spread.pool(baseline.values()), policy)
     if opinion.bounds is None:
         return None
@@ -283,8 +283,13 @@ def stored_values(trial: Trial) -> tuple[float, ...]:
     return values if len(values) == spread.LEAST_PROCESSES else ()
 
 
-def ab(trial: Trial, archive: Archive) -> Outcome:
-    """What the real A/B said, confirmation included; its score is the lower bound of its 95 % interval."""
+def ab(trial: Trial, archive: Archive) -> Outcome | None:
+    """What the real A/B said, confirmation included; its score is the lower bound of its 95 % interval.
+
+    Where the time cut it off, a slow-down was not found, and of equal code nothing is known: it might have turned red.
+    """
+    if trial.cut and trial.injected == UNCHANGED:
+        return None
     score = -math.inf if trial.low is None else trial.low
     return Outcome(trial.verdict == Verdict.REGRESSED, score, trial.wall_s)
 
@@ -292,7 +297,7 @@ def ab(trial: Trial, archive: Archive) -> Outcome:
 def screen_then_ab(trial: Trial, archive: Archive) -> Outcome | None:
     """Only what the screen suspects is compared side by side, and paid for."""
     first, second = screen(trial, archive), ab(trial, archive)
-    if first is None:
+    if first is None or second is None:
         return None
     if not first.flagged:
         return Outcome(False, -math.inf, first.cost_s)

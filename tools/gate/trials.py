@@ -18,15 +18,23 @@ from tools.files import UnusableFile, first_problem, reason, write_atomically
 
 # Format history of a TrialFile:
 #   1  first form
-SCHEMA_VERSION = 1
+#   2  workloads and metrics of a file, the metric of a trial, whether the time cut it off, the clocks of a pair; files
+#      of version 1 are read: theirs are the workloads of a CPU, judged by latency_s to the end, without clocks
+SCHEMA_VERSION = 2
+READABLE = (1, 2)
 
 WHAT = "trial file"
 REMEDY = "make it anew: python -m tools validate-gate"
 
 # Name of an injection -> per cent more work on average. `bimodal`: every tenth call does 30 % more, the others none.
-INJECTED = {"0": 0.0, "1": 1.0, "2": 2.0, "3": 3.0, "5": 5.0, "10": 10.0, "bimodal": 3.0}
+INJECTED = {"0": 0.0, "0.5": 0.5, "1": 1.0, "2": 2.0, "3": 3.0, "5": 5.0, "10": 10.0, "bimodal": 3.0}
 UNCHANGED = "0"
 BIMODAL = "bimodal"
+
+# Name of a set of workloads -> its injections.
+DOSES = {"cpu": ("0", "1", "2", "3", "5", "10", "bimodal"), "gpu": ("0", "0.5", "1", "2", "3")}
+LATENCY = "latency_s"
+METRICS = (LATENCY, "device_s", "graph_s")
 STEADY = tuple(name for name in INJECTED if name != BIMODAL)  # every call does the same work
 
 VERDICTS: tuple[str, ...] = (Verdict.REGRESSED, Verdict.IMPROVED, Verdict.UNCHANGED, Verdict.INCONCLUSIVE)
@@ -49,6 +57,7 @@ class Pair:
     start_s     seconds since the campaign began
     base, head  one tuple a slot, in it seconds per call of each round
     base_first  whether base had the first slot of each alternation
+    clocks_mhz  median clock of the GPU's multiprocessors in the slots of base, and of head; None where nobody told it
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
@@ -58,6 +67,7 @@ class Pair:
     base: Slots
     head: Slots
     base_first: tuple[bool, ...]
+    clocks_mhz: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if not self.base or not len(self.base) == len(self.head) == len(self.base_first):
@@ -89,11 +99,13 @@ class Pair:
 
 @dataclass(frozen=True)
 class Trial:
-    """One comparison of one workload with itself, or with itself and a known amount of work more.
+    """One comparison of one workload with itself, or with itself and a known amount of work more, by one metric.
 
     verdict              what the A/B said at its end
     estimate, low, high  its log ratio and the bounds of the 95 % interval; bounds None where it had too few pairs
-    wall_s               machine time of this comparison in seconds, its share of starting workers included
+    wall_s               machine time of this comparison in seconds, its share of starting workers included; it gave
+                         all metrics at once
+    cut                  the time was over after a look and before a verdict
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
@@ -107,8 +119,12 @@ class Trial:
     high: float | None
     pairs: tuple[Pair, ...]
     wall_s: float
+    metric: str = LATENCY
+    cut: bool = False
 
     def __post_init__(self) -> None:
+        if self.metric not in METRICS:
+            raise BadTrial(f"metric {self.metric!r}; expected one of {', '.join(METRICS)}")
         if self.injected not in INJECTED:
             raise BadTrial(f"injection {self.injected!r}; expected one of {', '.join(INJECTED)}")
         if self.verdict not in VERDICTS:
@@ -134,9 +150,11 @@ class Trial:
 class TrialFile:
     """All trials of one machine under one frozen rule.
 
-    commit   at which rule and defaults were frozen, before the first trial; one for each time that trials were added
-    machine  slug of the device, as in baselines/
-    rule     the constants of the rule, for the record
+    commit     at which rule and defaults were frozen, before the first trial; one for each time that trials were added
+    machine    slug of the device, as in baselines/
+    rule       the constants of the rule, for the record
+    workloads  which set of them, a key of DOSES
+    metrics    by which every comparison is judged
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
@@ -147,6 +165,24 @@ class TrialFile:
     machine: str
     rule: dict[str, Any]
     trials: tuple[Trial, ...]
+    workloads: str = "cpu"
+    metrics: tuple[str, ...] = (LATENCY,)
+
+    def __post_init__(self) -> None:
+        if self.workloads not in DOSES:
+            raise BadTrial(f"workloads {self.workloads!r}; expected one of {', '.join(DOSES)}")
+        strange = sorted({trial.metric for trial in self.trials}.difference(self.metrics))
+        if strange or not self.metrics:
+            raise BadTrial(
+                f"trials by {', '.join(strange) or 'nothing'}; expected {', '.join(self.metrics) or 'a metric'}"
+            )
+
+    @property
+    def doses(self) -> tuple[str, ...]:
+        return DOSES[self.workloads]
+
+    def by(self, metric: str) -> tuple[Trial, ...]:
+        return tuple(trial for trial in self.trials if trial.metric == metric)
 
 
 @dataclass(frozen=True)
@@ -178,10 +214,11 @@ def unzipped(path: Path) -> bytes:
 
 
 def check_version(found: int, path: Path) -> None:
-    if found != SCHEMA_VERSION:
+    if found not in READABLE:
         newer = "it was written by a newer perf-ratchet: update this checkout"
         advice = newer if found > SCHEMA_VERSION else REMEDY
-        raise UnusableFile(f"{WHAT} {path}: found schema version {found}, expected {SCHEMA_VERSION}; {advice}")
+        expected = " or ".join(map(str, READABLE))
+        raise UnusableFile(f"{WHAT} {path}: found schema version {found}, expected {expected}; {advice}")
 
 
 def write_trials(path: Path, trials: TrialFile) -> None:

@@ -6,22 +6,19 @@ from functools import cached_property
 from pathlib import Path
 
 from tools.ab.outcome import Outcome
-from tools.baselines import Baseline, Stored, read_baselines
-from tools.compare import Finding, judge_run
+from tools.baselines import Stored
+from tools.compare import Finding
 from tools.decided import decided, read_outcomes
-from tools.records import Metric, Record, Run
-from tools.runs import read_run
+from tools.judged import Judged, judged
+from tools.records import Metric, Record
 
 Recent = Mapping[tuple[str, str], Sequence[tuple[str, float]]]  # case, metric -> commit, value, in the order of time
 
 
 @dataclass(frozen=True)
-class Subject:
-    """findings: worst first; outcomes: A/B jobs, if any; recent: earlier runs, if any; file: the run's."""
+class Subject(Judged):
+    """outcomes: A/B jobs, if any; recent: earlier runs, if any; file: the run's."""
 
-    run: Run
-    findings: Sequence[Finding]
-    baselines: Mapping[str, Baseline]
     outcomes: Sequence[Outcome]
     recent: Recent
     file: Path
@@ -51,10 +48,10 @@ class Subject:
 
 def subject_of(file: Path, baselines: Path, ab: Iterable[Path] = (), history: str = "") -> Subject:
     """A run file as its baselines and A/Bs judge it, and its past, if a store is named. Raises UnusableFile."""
-    run = read_run(file)
-    stored, outcomes = read_baselines(baselines, run.fingerprint.slug), read_outcomes(ab, run)
-    findings = decided(run, judge_run(run, stored), outcomes)
-    return Subject(run, findings, stored, outcomes, past(history, run.fingerprint.slug), file)
+    found = judged(file, baselines)
+    run, outcomes = found.run, read_outcomes(ab, found.run)
+    findings = decided(run, found.findings, outcomes)
+    return Subject(run, findings, found.baselines, outcomes, past(history, run.fingerprint.slug), file)
 
 
 def past(store: str, slug: str) -> Recent:

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from tools.__main__ import fitting, interruptible, left_open
+from tools.ab.command import left_open
 from tools.baselines import read_baselines, write_baselines
 from tools.compare import Finding, Verdict
 from tools.gate.trials import TrialFile, write_trials
+from tools.interruption import interruptible
 from tools.memory_stats import metric_of
 from tools.records import Metric
 from tools.tables import Table
+from tools.terminal import fitting
 from tools.tests.gate.samples import told
 from tools.tests.samples import (
     CASE,
@@ -487,7 +489,7 @@ def test_a_bug_of_ours_does_not_say_regressed(tool, tmp_path, monkeypatch):
     def broken(*_):
         raise ZeroDivisionError("planted")
 
-    monkeypatch.setattr("tools.__main__.judge_run", broken)
+    monkeypatch.setattr("tools.judged.judge_run", broken)
     file = run_file(tmp_path, run(record(latency_s=0.01)))
     (tmp_path / "b").mkdir()
     answer = tool("compare", file, "--baselines", tmp_path / "b")
@@ -516,14 +518,15 @@ def gate(tool, tmp_path, monkeypatch):
     file = tmp_path / "trials.json.gz"
 
     def answer(*options, before, fresh):
-        earlier = TrialFile(1, "a" * 12, "2026-01-01T00:00:00Z", "cpu-x", {}, tuple(map(told, before)))
+        earlier = TrialFile(2, "a" * 12, "2026-01-01T00:00:00Z", "cpu-x", {}, tuple(map(told, before)))
         write_trials(file, earlier)
 
-        def collect(repository, python, place, minutes, say, known):
+        def collect(setting, place, minutes, say, known):
             assert known == earlier
+            answer.asked = (setting.device, setting.workloads)
             write_trials(place, replace(known, trials=known.trials + tuple(map(told, fresh))))
 
-        monkeypatch.setattr("tools.__main__.collect", collect)
+        monkeypatch.setattr("tools.gate.command.collect", collect)
         return tool("validate-gate", file, *options)
 
     return answer
@@ -544,6 +547,34 @@ NIGHT = ("--minutes", "1", "--append")
 )
 def test_a_night_ends_in_what_it_found_itself(gate, options, before, fresh, code):
     assert gate(*options, before=before, fresh=fresh).code == code
+
+
+@pytest.mark.parametrize(
+    ("options", "asked"),
+    [
+        ((), ("cpu", "cpu")),
+        (("--device", "cpu"), ("cpu", "cpu")),
+        (("--device", "cuda"), ("cuda", "gpu")),
+        (("--device", "cpu", "--workloads", "gpu"), ("cpu", "gpu")),
+    ],
+)
+def test_a_device_has_its_own_workloads_unless_others_are_named(gate, options, asked):
+    gate(*NIGHT, *options, before=["unchanged"], fresh=["unchanged"])
+    assert gate.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        (("--device", "tpu"), "unknown device 'tpu', expected cpu or cuda"),
+        (("--workloads", "all"), "unknown workloads 'all', expected cpu or gpu"),
+        (("--device", "cuda", "--workloads", "cpu"), "--workloads cpu are the processor's alone, expected gpu"),
+    ],
+)
+def test_a_device_or_workloads_that_there_are_not_are_refused(gate, options, complaint):
+    answer = gate(*NIGHT, *options, before=["unchanged"], fresh=[])
+    assert answer.code == 2
+    assert complaint in " ".join(answer.err.replace("│", "").split())
 
 
 def test_trials_are_not_thrown_away_for_a_forgotten_word(gate):

@@ -1,4 +1,4 @@
-"""How long cases took, as pytest-split wants to know it."""
+"""How long cases took, by which shards are cut."""
 
 import dataclasses
 import json

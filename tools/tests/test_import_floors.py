@@ -39,8 +39,9 @@ def within(name, *modules):
 def forbidden(file, name):
     """The rule that `file` breaks by importing `name`, or None."""
     top = file.parts[0]
-    # The gate's own cases are a table like those in perf_tests, on workloads that are material.
-    material = top == "fixtures" and len(file.parts) > 2 and str(file) != "fixtures/gate/cases.py"
+    # The gate's own cases are tables like those in perf_tests, on workloads that are material.
+    tables = ("fixtures/gate/cases.py", "fixtures/gate/gpu_cases.py")
+    material = top == "fixtures" and len(file.parts) > 2 and str(file) not in tables
     rules = {
         "nothing imports ci or baselines": within(name, "ci", "baselines"),
         "tools knows no torch": top == "tools" and within(name, "torch", "torchvision", "triton"),

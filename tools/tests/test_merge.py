@@ -96,7 +96,7 @@ WHOLE = (shard(1, "a/1", "b/1"), shard(2, "a/2", NASTY), shard(3, "b/3"))
         ),
         ((WHOLE[0], WHOLE[1], shard(3, "b/3", place=fingerprint(device={"cores": "4"}))), ["device.cores: 2 -> 4"]),
         ((WHOLE[0], WHOLE[1], shard(3, "b/3", place=fingerprint("cpu-other"))), ["device: cpu-sample-2c -> cpu-other"]),
-        ((WHOLE[0], WHOLE[1], run(record("b/3", latency_s=0.1))), ["is no shard", "--splits N --group I"]),
+        ((WHOLE[0], WHOLE[1], run(record("b/3", latency_s=0.1))), ["is no shard", "--perf-shard I/N"]),
     ],
 )
 def test_what_is_not_one_run_is_refused_by_name(tmp_path: Path, runs: tuple[Run, ...], words: list[str]):

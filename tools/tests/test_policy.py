@@ -53,6 +53,10 @@ def test_every_unit_has_a_policy():
         ("global_load_128bit_count", Rule.NONE, SOFTWARE_AND_DEVICE, False),
         ("tuned.block_m_count", Rule.NONE, SOFTWARE_AND_DEVICE, False),
         ("floor_s", Rule.NONE, EVERYTHING, False),
+        ("reading.graph_s", Rule.NONE, SOFTWARE_AND_DEVICE, False),
+        ("cold_disagreement_fraction", Rule.NONE, EVERYTHING, False),
+        ("cold_disagreement_high_fraction", Rule.BOUND, SOFTWARE, False),
+        ("launch_overhead_s", Rule.SCREEN, EVERYTHING, False),
     ],
 )
 def test_what_a_unit_depends_on_and_how_it_is_judged(metric, rule, scope, higher_is_better):
@@ -73,6 +77,8 @@ NAMED = {
     "cold_compile_s": (Rule.SCREEN, 0.03, 0, False),
     "warm_compile_s": (Rule.SCREEN, 0.03, 0, False),
     "build_s": (Rule.SCREEN, 0.03, 0.1, False),
+    "launch_overhead_s": (Rule.SCREEN, 0.03, 0, False),
+    "enqueue_s": (Rule.SCREEN, 0.03, 0, False),
     "spill_store_bytes": (Rule.EXACT, 0, 0, False),
     "spill_load_bytes": (Rule.EXACT, 0, 0, False),
     "stack_bytes": (Rule.EXACT, 0, 0, False),
@@ -147,6 +153,11 @@ def test_what_a_policy_does_not_say_is_neither_allowed_nor_stricter_than_the_pat
 )
 def test_what_may_pass_of_a_unit(unit, margin, floor):
     assert (POLICIES[unit].margin, POLICIES[unit].floor) == (margin, floor)
+
+
+@pytest.mark.parametrize("metric", ["launch_overhead_s", "enqueue_s"])
+def test_what_it_costs_to_launch_is_the_processors_time(metric):
+    assert policy_of(metric).on_host
 
 
 def test_a_single_spilled_byte_counts():

@@ -1,8 +1,11 @@
+import os
+import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 
-from tools.ab.checkouts import UnusableRevision, checked_out, commit_of
+from tools.ab.checkouts import NOT_OF_THE_REPOSITORY, UnusableRevision, checked_out, commit_of, has_history
 from tools.tests.ab import repository
 from tools.tests.ab.repository import git, write
 
@@ -81,3 +84,52 @@ def test_outside_a_repository_it_is_said(tmp_path, monkeypatch):
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
     with pytest.raises(UnusableRevision, match="no commit of this repository"):
         commit_of(tmp_path, "HEAD")
+
+
+# ---------------------------------------------------------------- a plain copy without a history
+
+
+@pytest.fixture
+def copy(folder):
+    shutil.rmtree(folder / ".git")
+    names = (".venv/lib/x.py", "runs/t.json", "fixtures/__pycache__/case.pyc", ".mypy_cache/x", "a.egg-info/x")
+    write(folder, {"new.py": "x = 1\n", ".github/flow.yml": "", **dict.fromkeys(names, "")})
+    return folder
+
+
+def test_a_copy_without_a_history_is_laid_out_as_it_is(copy):
+    assert not has_history(copy)
+    with checked_out(copy, ["worktree", "worktree"]) as places:
+        for arm in range(2):
+            files = {str(file.relative_to(places.place(arm))) for file in places.place(arm).rglob("*")}
+            assert {"new.py", ".github/flow.yml", "fixtures/case.py"} <= files
+            assert not {name for name in files if name.split("/")[0] in (".venv", "runs", ".mypy_cache", "a.egg-info")}
+            assert "fixtures/__pycache__" not in files
+
+
+def test_it_may_hold_the_folder_for_temporary_files(copy, monkeypatch):
+    (copy / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(copy / "temporary"))
+    with checked_out(copy, ["worktree", "worktree"]) as places:
+        assert list((places.place(1) / "temporary").iterdir()) == []
+
+
+def test_what_cannot_be_copied_is_said(copy):
+    os.mkfifo(copy / "pipe")
+    with pytest.raises(UnusableRevision, match=r"cannot be copied to .*pipe"), checked_out(copy, ["worktree"]):
+        pass
+
+
+def test_a_failing_git_is_no_reason_to_copy_what_it_ignores(folder):
+    (folder / ".git" / "HEAD").write_text("damaged")
+    assert has_history(folder)
+    with pytest.raises(UnusableRevision, match="git ls-files"), checked_out(folder, ["worktree"]):
+        pass
+
+
+def test_all_that_git_ignores_everywhere_is_left_out_of_a_copy():
+    lines = (Path(__file__).resolve().parents[3] / ".gitignore").read_text().splitlines()
+    ignored = {line.rstrip("/") for line in lines if line.endswith("/")}
+    left_out = shutil.ignore_patterns(*NOT_OF_THE_REPOSITORY)("", sorted(ignored))
+    assert left_out == ignored
+    assert not shutil.ignore_patterns(*NOT_OF_THE_REPOSITORY)("", [".github", "fixtures", "conftest.py"])

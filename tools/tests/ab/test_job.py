@@ -108,6 +108,17 @@ def test_a_red_that_went_away_leaves_the_other_metric_to_be_judged():
     assert "is red" not in found["device_s"].reason
 
 
+@pytest.mark.parametrize(("every_metric", "told"), [(False, "another metric of this case is red"), (True, "")])
+def test_every_metric_is_collected_for_to_its_end_only_where_that_is_asked(every_metric, told):
+    pairs = TwoMetrics({"a/x": 0.10}, device=0.008, sd=0.01, seed=3)
+    job = Job(pairs, Rule(), [Match("a/x", "a/x", "a/x")], "cuda", every_metric=every_metric)
+    found = {each.metric: each for each in job.run()}
+    assert found["latency_s"].verdict is Verdict.REGRESSED
+    assert (found["device_s"].pairs > 6) is every_metric
+    assert told in found["device_s"].reason
+    assert ("is red" in found["device_s"].reason) is not every_metric
+
+
 @pytest.mark.parametrize(("cases", "verdict"), [(1, Verdict.REGRESSED), (40, None)])
 def test_holm_holds_back_a_red_that_only_stands_alone(cases, verdict):
     """A p of 0.002 falls alone at 0.01, and not as one of forty cases at 0.01 / 40."""

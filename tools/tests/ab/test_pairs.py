@@ -1,11 +1,15 @@
 import contextlib
+import math
+import os
 import random
+import sys
 
 import pytest
 
+from tools.ab import pairs
 from tools.ab.pairs import Arm, Driver, Effort, Match, Side, Status, Stretch, alternate, effort, order
 from tools.ab.rule import Rule
-from tools.ab.workers import SETTINGS, WorkerLost, environment
+from tools.ab.workers import SETTINGS, WorkerLost, environment, libraries_of
 from tools.tests.ab.fakes import alternation
 
 RULE = Rule()
@@ -93,6 +97,48 @@ def test_both_arms_get_the_same_environment_but_for_their_caches(tmp_path):
     assert first.items() >= SETTINGS.items()
 
 
+def test_a_worker_finds_packages_beside_the_interpreter_but_no_other_checkout(tmp_path):
+    site, checkout = tmp_path / "site", tmp_path / "checkout"
+    (site / "pydantic").mkdir(parents=True)
+    (checkout / "fixtures").mkdir(parents=True)
+    given = os.pathsep.join([str(checkout), "relative", "", str(site)])
+    assert libraries_of({"PYTHONPATH": given}) == str(site)
+    assert libraries_of({}) == ""
+    assert environment(1, tmp_path, {"PYTHONPATH": given}, str(site))["PYTHONPATH"] == str(site)
+
+
+@pytest.mark.parametrize(("python", "expected"), [(sys.executable, "site"), ("/another/python", None)])
+def test_what_lies_beside_this_interpreter_is_not_given_to_another_one(tmp_path, monkeypatch, python, expected):
+    started = []
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    monkeypatch.setattr("tools.ab.pairs.Worker", lambda *arguments: started.append(arguments[-1]) or Ready())
+    driver = Driver(Places(tmp_path), [Arm("base", "", python)], RULE, [], "cpu", 1.0, 0, 0.0, {}, {})
+    with driver.workers(driver.arms, random.Random(0)):
+        pass
+    found = started[0].get("PYTHONPATH")
+    assert (found and os.path.basename(found)) == expected
+
+
+class Places:
+    def __init__(self, folder):
+        self.cache = self.place = lambda arm: folder
+
+
+class Ready:
+    """A worker that is what was asked for."""
+
+    arm, checkout = "base", "/"
+
+    def send(self, do, **arguments):
+        pass
+
+    def receive(self, timeout_s):
+        return {"root": "/"}
+
+    def kill(self):
+        pass
+
+
 def test_layout_is_drawn_anew_for_every_pair(tmp_path):
     first, second = (environment(seed, tmp_path, {}) for seed in (1, 2))
     assert first["PYTHONHASHSEED"] != second["PYTHONHASHSEED"]
@@ -122,8 +168,9 @@ class Nowhere:
         pass
 
 
-def run_scripted(*names, seed=0):
-    driver = Scripted(Nowhere(), [Arm("base", "", ""), Arm("head", "", "")], RULE, [], "cpu", 1.0, seed, 0.0, {}, {})
+def run_scripted(*names, seed=0, end_s=math.inf):
+    arms = [Arm("base", "", ""), Arm("head", "", "")]
+    driver = Scripted(Nowhere(), arms, RULE, [], "cpu", 1.0, seed, 0.0, {}, {}, end_s=end_s)
     driver.asked = []
     return driver, driver.run([Match(name, name, name) for name in names], "decide", False)
 
@@ -156,3 +203,15 @@ def test_a_pair_that_a_worker_ended_counts_for_no_case_that_was_not_through():
     driver, found = run_scripted("a/x", "a/killer", "a/compiled")
     assert driver.statuses.keys() == {"a/killer"}
     assert [duel.case for duel in found] == ["a/compiled"]
+
+
+@pytest.mark.parametrize(("end_s", "passes", "duels"), [(0.0, 0, 0), (7.0, 3, 1), (99.0, 4, 3)])
+def test_at_the_end_of_the_time_no_further_case_is_begun_and_none_counts_that_was_not_through(
+    monkeypatch, end_s, passes, duels
+):
+    """A clock that each question moves by a second; `a/compiled` is through after its first pass."""
+    now = iter(range(100))
+    monkeypatch.setattr(pairs.time, "monotonic", lambda: float(next(now)))
+    driver, found = run_scripted("a/x", "a/y", "a/compiled", end_s=end_s)
+    assert len(found) == duels
+    assert len({number for _, number in driver.asked}) == passes

@@ -6,8 +6,6 @@ import sys
 from tools.tests.ab.repository import git
 from tools.tests.scripts import program, with_scripts
 
-CUT = "--splitting-algorithm least_duration"  # how ci/shard.sh has its part cut
-
 # What GitHub Actions tells a job.
 ACTIONS = {
     "GITHUB_ACTIONS": "true",
@@ -27,7 +25,8 @@ verb = sys.argv[sys.argv.index("-m") + 1:][:2]
 verb = verb[0] if verb[0] == "pytest" else verb[1]
 told = dict(zip(sys.argv, sys.argv[1:]))
 for option in ("--perf-run", "--json", "--output", "--html", "--pull-request"):
-    if option in told and not (verb == "pytest" and told.get("--group", "-") in os.environ.get("RUNLESS", "")):
+    shard = told.get("--perf-shard", "-").split("/")[0]
+    if option in told and not (verb == "pytest" and shard in os.environ.get("RUNLESS", "")):
         os.makedirs(os.path.dirname(told[option]) or ".", exist_ok=True)
         with open(told[option], "w") as file:
             file.write(os.environ.get(f"{{verb.upper()}}_TEXT", "{{}}\\n"))

@@ -26,8 +26,8 @@ def with_gpus(place, listed, code=0):
 
 def measured(place):
     """Part -> the GPU that it was measured on."""
-    found = [call.split(" --splits ")[1] for call in calls(place, "pytest")]
-    return {f"{call.split()[2]}/{call.split()[0]}": call.rpartition(" on ")[2] for call in found}
+    found = [call.split(" --perf-shard ")[1] for call in calls(place, "pytest")]
+    return {call.split()[0]: call.rpartition(" on ")[2] for call in found}
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tools.tests.ci.stand_ins import CUT, calls, repository, run
+from tools.tests.ci.stand_ins import calls, repository, run
 
 
 @pytest.fixture
@@ -14,7 +14,7 @@ def test_it_measures_its_part(place):
     done = run(place, "shard.sh", "2", "3", "-k", "a b")
     assert (done.returncode, done.stderr) == (0, "")
     assert calls(place) == [
-        f"-m pytest perf_tests --splits 3 --group 2 {CUT} -k a b --perf-run runs/shard-2-of-3.json",
+        "-m pytest perf_tests --perf-shard 2/3 -k a b --perf-run runs/shard-2-of-3.json",
     ]
     assert (place / "runs/shard-2-of-3.json").exists()
 

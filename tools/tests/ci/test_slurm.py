@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from tools.tests.ci.stand_ins import CUT, calls, repository, run, stand_in
+from tools.tests.ci.stand_ins import calls, repository, run, stand_in
 
 SBATCH = """#!/bin/sh
 printf '%s\\0' "$@" >>runs/submitted
@@ -45,9 +45,7 @@ def test_what_it_wraps_runs(place):
     for job, told in ((array, {"SLURM_ARRAY_TASK_ID": "2"}), (verdict, {})):
         environment = {"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(place), **told}
         subprocess.run(["sh", "-c", job[job.index("--wrap") + 1]], cwd=place, env=environment, capture_output=True)
-    assert calls(place, "pytest") == [
-        f"-m pytest perf_tests --splits 2 --group 2 {CUT} -k a; b --perf-run runs/shard-2-of-2.json"
-    ]
+    assert calls(place, "pytest") == ["-m pytest perf_tests --perf-shard 2/2 -k a; b --perf-run runs/shard-2-of-2.json"]
     assert calls(place, "tools merge")[0].split()[3:4] == ["runs/shard-2-of-2.json"]
 
 

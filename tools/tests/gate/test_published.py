@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tools.gate.rates import all_rates
-from tools.gate.trials import INJECTED, UNCHANGED, read_trials
+from tools.gate.trials import DOSES, UNCHANGED, read_trials
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -28,7 +28,7 @@ PUBLISHED = {
 
 @pytest.fixture(scope="module")
 def file():
-    [found] = ROOT.glob("baselines/*/gate/trials.json.gz")
+    [found] = ROOT.glob("baselines/cpu-*/gate/trials.json.gz")
     return found
 
 
@@ -46,7 +46,7 @@ def rates(trials):
 def test_every_figure_stands_in_the_trials(rates, rule, row):
     [line] = [line for line in README.splitlines() if line.startswith(f"| {row} |")]
     flagged = rates[rule].flagged
-    assert re.findall(r"\d+/\d+", line) == [f"{flagged[dose].count}/{flagged[dose].of}" for dose in INJECTED]
+    assert re.findall(r"\d+/\d+", line) == [f"{flagged[dose].count}/{flagged[dose].of}" for dose in DOSES["cpu"]]
     assert f"| {flagged[UNCHANGED].high:.1%} |" in line
 
 

@@ -1,23 +1,28 @@
+import dataclasses
 import math
 
 import numpy
 import pytest
 
+from tools.gate import rules
 from tools.gate.rates import (
     Judged,
     alarmed_campaigns,
     all_rates,
+    clocks_of,
     dangerous_misses,
     direction_errors,
     dose_rates,
     matched_threshold,
     pair_spread,
     rate,
+    rates_by_metric,
     rule_rates,
     smallest_dose,
 )
 from tools.gate.rules import AB, RULES, GateRule, Outcome
-from tools.gate.trials import INJECTED, STEADY
+from tools.gate.trials import INJECTED, STEADY, TrialFile
+from tools.policy import policy_of
 from tools.tests.gate.samples import RULE, campaigns, told, trial
 
 RAMP = {"0": 0, "1": 20, "2": 60, "3": 80, "5": 100, "10": 100}
@@ -168,3 +173,47 @@ def test_a_single_campaign_has_no_stored_base():
     [found] = all_rates(trials, [RULE["median:5%, stored"]])
     assert (found.flagged["0"].of, found.mde90, found.matched_mde90) == (0, None, None)
     assert math.isnan(found.cost_s)
+
+
+def test_the_ab_has_nothing_to_say_of_equal_code_that_the_time_cut_off():
+    """It might have turned red. A slow-down that was not found in the time was not found."""
+    trials = [
+        told("unchanged"),
+        *(dataclasses.replace(told("inconclusive", dose), cut=True) for dose in ("0", "3")),
+        told("regressed", "3"),
+    ]
+    [found] = [each for each in all_rates(trials) if each.rule.name == AB]
+    assert (found.flagged["0"].of, found.flagged["3"].count, found.flagged["3"].of) == (1, 1, 2)
+    assert found.alarmed.of == 1
+
+
+def test_the_rates_of_a_metric_are_of_its_trials_alone():
+    trials = (told("unchanged"), dataclasses.replace(told("regressed"), metric="graph_s"))
+    file = TrialFile(2, "", "", "", {}, trials, "gpu", ("latency_s", "graph_s"))
+    found = {
+        metric: {each.rule.name: each for each in rates}[AB].flagged["0"].count
+        for metric, rates in rates_by_metric(file).items()
+    }
+    assert found == {"latency_s": 0, "graph_s": 1}
+
+
+def test_the_screen_judges_a_trial_by_the_policy_of_its_metric(monkeypatch):
+    asked = []
+    monkeypatch.setattr(rules, "policy_of", lambda metric: asked.append(metric) or policy_of(metric))
+    trials = [dataclasses.replace(one, metric="graph_s") for one in campaigns(numpy.random.default_rng(1), 2, ("0",))]
+    RULE[rules.SCREEN].judge(trials[-1], rules.Archive.of(trials))
+    assert asked == ["graph_s"]
+
+
+def test_clocks_are_apart_beyond_one_per_cent_and_each_pair_counts_once():
+    made = trial(numpy.random.default_rng(1), pairs=4)
+    clocks = [(1980.0, 1961.0), (1980.0, 2001.0), None, (1000.0, 1000.0)]
+    pairs = tuple(
+        dataclasses.replace(pair, start_s=float(number), clocks_mhz=told)
+        for number, (pair, told) in enumerate(zip(made.pairs, clocks, strict=True))
+    )
+    by_metric = [dataclasses.replace(made, pairs=pairs, metric=metric) for metric in ("latency_s", "graph_s")]
+    found = clocks_of(by_metric)
+    assert (found.apart.count, found.apart.of, found.untold) == (1, 3, 1)
+    assert (found.lowest, found.highest) == (1000.0, 2001.0)
+    assert clocks_of([]).lowest is None

@@ -7,7 +7,7 @@ import numpy
 import pytest
 
 from tools.files import UnusableFile
-from tools.gate.trials import INJECTED, STEADY, BadTrial, Pair, TrialFile, read_trials, write_trials
+from tools.gate.trials import DOSES, INJECTED, STEADY, BadTrial, Pair, TrialFile, read_trials, write_trials
 from tools.tests.gate.samples import told, trial
 
 ARM = ((0.01, 0.02), (0.03,))
@@ -15,7 +15,7 @@ ARM = ((0.01, 0.02), (0.03,))
 
 def some_file(pairs=4):
     rng = numpy.random.default_rng(1)
-    return TrialFile(1, "0" * 40, "2026-01-01T00:00:00Z", "cpu-x", {"looks": [6, 12]}, (trial(rng, pairs=pairs),))
+    return TrialFile(2, "0" * 40, "2026-01-01T00:00:00Z", "cpu-x", {"looks": [6, 12]}, (trial(rng, pairs=pairs),))
 
 
 def written(path, **changes):
@@ -75,16 +75,25 @@ def test_a_missing_file_is_refused(tmp_path):
     assert "cannot be read (No such file or directory)" in refusal(tmp_path / "none")
 
 
-@pytest.mark.parametrize(("version", "advice"), [(0, "make it anew"), (2, "update this checkout")])
+@pytest.mark.parametrize(("version", "advice"), [(0, "make it anew"), (3, "update this checkout")])
 def test_another_schema_is_refused(tmp_path, version, advice):
     text = refusal(written(tmp_path / "t", schema_version=version))
-    assert f"found schema version {version}, expected 1" in text
+    assert f"found schema version {version}, expected 1 or 2" in text
     assert advice in text
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"injected": "4"}, {"verdict": "suspect"}, {"low": None}, {"estimate": "fast"}, {"wall_s": math.nan}, {"more": 1}],
+    [
+        {"injected": "4"},
+        {"verdict": "suspect"},
+        {"low": None},
+        {"estimate": "fast"},
+        {"wall_s": math.nan},
+        {"more": 1},
+        {"metric": "energy_j"},
+        {"cut": "no"},
+    ],
 )
 def test_a_damaged_trial_is_refused_by_its_place(tmp_path, change):
     one = dataclasses.asdict(some_file().trials[0]) | change
@@ -126,7 +135,8 @@ def test_confirming_pairs_are_kept_apart():
 
 
 def test_doses_are_known_by_name():
-    assert [INJECTED[name] for name in STEADY] == [0, 1, 2, 3, 5, 10]
+    assert [INJECTED[name] for name in STEADY] == [0, 0.5, 1, 2, 3, 5, 10]
+    assert {dose for doses in DOSES.values() for dose in doses} == INJECTED.keys()
     assert told("unchanged", "10").true_log_ratio == pytest.approx(math.log(1.1))
     assert told("unchanged", "bimodal").true_log_ratio == told("unchanged", "3").true_log_ratio
 
@@ -138,3 +148,43 @@ def test_a_pair_that_was_disturbed_all_but_once_takes_no_part():
     assert spoilt.ab_pairs == made.ab_pairs
     with pytest.raises(BadTrial, match="in one order"):
         _ = lonely.log_ratio
+
+
+def old(document):
+    """The same as version 1 had it."""
+    for key in ("workloads", "metrics"):
+        del document[key]
+    for one in document["trials"]:
+        del one["metric"], one["cut"]
+        for pair in one["pairs"]:
+            del pair["clocks_mhz"]
+    return document | {"schema_version": 1}
+
+
+def test_a_file_of_version_1_is_of_a_processor_by_latency_to_the_end_and_without_clocks(tmp_path):
+    document = old(json.loads(json.dumps(dataclasses.asdict(some_file()))))
+    (tmp_path / "t").write_bytes(gzip.compress(json.dumps(document).encode()))
+    found = read_trials(tmp_path / "t")
+    assert (found.schema_version, found.workloads, found.metrics) == (1, "cpu", ("latency_s",))
+    assert found.by("latency_s") == found.trials
+    assert {(one.metric, one.cut) for one in found.trials} == {("latency_s", False)}
+    assert {pair.clocks_mhz for one in found.trials for pair in one.pairs} == {None}
+
+
+def test_what_a_gpu_adds_is_read_back(tmp_path):
+    before, made = some_file(), some_file().trials[0]
+    pairs = tuple(dataclasses.replace(pair, clocks_mhz=(1980.0, 1965.0)) for pair in made.pairs)
+    trials = (dataclasses.replace(made, pairs=pairs, metric="graph_s", injected="0.5", cut=True),)
+    metrics = ("latency_s", "device_s", "graph_s")
+    write_trials(tmp_path / "t", dataclasses.replace(before, trials=trials, workloads="gpu", metrics=metrics))
+    [found] = read_trials(tmp_path / "t").by("graph_s")
+    assert (found.cut, found.true_log_ratio) == (True, pytest.approx(math.log(1.005)))
+    assert {pair.clocks_mhz for pair in found.pairs} == {(1980.0, 1965.0)}
+    assert read_trials(tmp_path / "t").by("latency_s") == ()
+
+
+@pytest.mark.parametrize(
+    "change", [{"workloads": "tpu"}, {"metrics": ["device_s"]}, {"metrics": []}, {"metrics": "latency_s"}]
+)
+def test_a_file_whose_trials_are_not_of_its_metrics_or_workloads_is_refused(tmp_path, change):
+    assert "make it anew" in refusal(written(tmp_path / "t", **change))
