@@ -38,6 +38,7 @@ def test_two_processes_tell_of_their_spread_and_one_does_not():
     found = spread.pool([[1.0, math.e], [5.0]])
     assert (found.count, found.told, found.degrees) == (2, 1, 1)
     assert found.variance == pytest.approx(0.5)
+    assert spread.pool([]) == spread.Pool() == spread.Pool(0, 0, 0, 0.0)
 
 
 def test_neighbours_weigh_what_they_have_seen_and_eight_at_most():
