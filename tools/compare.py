@@ -186,7 +186,7 @@ def judge_metric(
     metric, policy, kept = record.metrics[name], policy_of(name), stored.metrics[name]
     opinion = undecided(record, policy, elsewhere(record, stored, baseline, fingerprint, policy.scope))
     if opinion is None:
-        others = neighbours(baseline, name, kept) if policy.noisy else spread.Pool()
+        others = neighbours(baseline, name, kept)
         opinion = judge_twice(metric, kept, others, policy_on(name, fingerprint.machine, len(kept.values)))
     return measured(record.case, name, metric.value, kept.values, located(opinion, lines_of(record, name)))
 
@@ -252,8 +252,7 @@ def judge_paired(now: Outcomes | None, before: Outcomes) -> tuple[Verdict, str]:
         return Verdict.IMPROVED, told
     if interval.high <= paired.SAME:
         return Verdict.UNCHANGED, told
-    deciding = paired.deciding_count(found)
-    return Verdict.INCONCLUSIVE, f"{told}; {f'some {deciding:,}' if deciding else 'no number of'} examples would decide"
+    return Verdict.INCONCLUSIVE, f"{told}; some {paired.deciding_count(found):,} examples would decide"
 
 
 def points(fraction: float) -> str:
@@ -287,7 +286,7 @@ def disturbance(record: Record) -> float:
     return found.value if found else 0.0
 
 
-def allowed_disturbance(record: Record, on_host: bool = False) -> float:
+def allowed_disturbance(record: Record, on_host: bool) -> float:
     of_gpu = "device_s" in record.metrics and not on_host
     return LARGEST_DISTURBANCE_OF_LAUNCHES if of_gpu else LARGEST_DISTURBANCE
 

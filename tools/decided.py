@@ -114,7 +114,7 @@ def with_verdict(finding: Finding, found: Judgement, outcome: Outcome) -> Findin
     return replace(told, baseline=found.base_s, value=found.head_s, change=found.change, low=found.low, high=found.high)
 
 
-def words(found: Judgement, outcome: Outcome, of: str = "") -> str:
+def words(found: Judgement, outcome: Outcome, of: str) -> str:
     """`A/B against main: +6.7% (+6.0% to +7.5%, 12 pairs); confirmed by 6 fresh pairs: +6.0%`."""
     return f"{of}A/B against {outcome.base.name}: {numbers(found)}{found.reason}".removesuffix("; ")
 

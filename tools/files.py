@@ -15,6 +15,8 @@ from pydantic import TypeAdapter, ValidationError
 
 T = TypeVar("T")
 
+MOST_OF_A_PLACE = 200  # characters: a file can hold names of any length
+
 REMEDIES = {
     "baseline": "delete it, then bash ci/refresh.sh",
     "A/B file": "python -m tools ab --base REV --json FILE",
@@ -90,7 +92,7 @@ def first_problem(error: Exception) -> str:
     if not isinstance(error, ValidationError):
         return f"not usable ({error})"
     first = error.errors(include_url=False)[0]
-    place = repr(".".join(str(part) for part in first["loc"])) if first["loc"] else "the document"
+    place = repr(".".join(str(part) for part in first["loc"])[:MOST_OF_A_PLACE]) if first["loc"] else "the document"
     return f"at {place}: {first['msg']} (found {str(first['input'])[:60]!r})"
 
 

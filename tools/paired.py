@@ -53,15 +53,14 @@ def chance_of_gain(found: Flips) -> float:
     return chance_of_loss(Flips(found.won, found.lost, found.count))
 
 
-def deciding_count(found: Flips) -> int | None:
-    """How many examples would decide if they flipped as these did; None where no number of them would."""
-    moving, drop = (found.lost + found.won) / found.count, abs(found.drop)
-    counts = []
-    if drop > 0:
-        counts.append(norm.isf(ALPHA) ** 2 * moving / drop**2)
+def deciding_count(found: Flips) -> int:
+    """How many examples would decide if they flipped as these did: for a change, or that no loss is worth the name."""
+    moving, counts = (found.lost + found.won) / found.count, []
+    if found.drop != 0:
+        counts.append(norm.isf(ALPHA) ** 2 * moving / found.drop**2)
     if found.drop < SAME:
         counts.append(norm.isf((1 - CONFIDENCE) / 2) ** 2 * moving / (SAME - found.drop) ** 2)
-    return math.ceil(min(counts)) if counts else None
+    return math.ceil(min(counts))
 
 
 def score_interval(lost: int, won: int, n: int) -> Drop:

@@ -209,7 +209,7 @@ def policy_of(metric: str) -> Policy:
     if metric.startswith((TUNED, READING)):
         return EXPLAINS
     if metric.startswith(ALLOCATOR):
-        return ALLOCATED.get(metric.removeprefix(ALLOCATOR), Policy(Rule.NONE, SOFTWARE_AND_DEVICE))
+        return ALLOCATED.get(metric.removeprefix(ALLOCATOR), EXPLAINS)
     ending = next((policy for ending, policy in ENDINGS.items() if metric.endswith(ending)), POLICIES[suffix])
     return SPECIAL.get(metric, ending)
 
@@ -236,8 +236,7 @@ def identifies_gpu(machine: Mapping[str, str]) -> bool:
 
     A driver that does not tell writes `unsupported`, and two machines are not the same for being equally silent.
     """
-    told = [machine.get(name, "") for name in GPU_IDENTITY]
-    return all(told) and not any(text.startswith("unsupported") for text in told)
+    return all(machine.get(name) and not machine[name].startswith("unsupported") for name in GPU_IDENTITY)
 
 
 def decisive(policy: Policy) -> Policy:

@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import datetime
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -260,9 +259,7 @@ def stored_metric(metrics: Sequence[Metric]) -> Stored:
 
 def short(value: int | float) -> int | float:
     """Integers as they are; others at SIGNIFICANT_DIGITS, so that a refresh changes few characters."""
-    if isinstance(value, int) or value == 0 or not math.isfinite(value):
-        return value
-    return float(f"{value:.{SIGNIFICANT_DIGITS}g}")
+    return value if isinstance(value, int) else float(f"{value:.{SIGNIFICANT_DIGITS}g}")
 
 
 def merge(old: Baseline, new: Baseline, runs: Sequence[Run]) -> Baseline:

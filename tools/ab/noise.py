@@ -69,8 +69,7 @@ def taken(driver: Driver, matches: Sequence[Match], end_s: float, say: Callable[
 def noise_of(case: str, duels: Sequence[Duel], rule: Rule, device: str) -> Noise:
     """Of the metric that is nearest to the device, where the pairs have more than one."""
     own = [duel for duel in duels if duel.case == case]
-    metrics = [name for name in ("device_s", "latency_s") if name in common_metrics(own)]
-    metric = metrics[0] if metrics else "latency_s"
+    metric = "device_s" if "device_s" in common_metrics(own) else "latency_s"
     ratios = log_ratios(own, metric)
     spread = statistics.stdev(ratios) if len(ratios) >= LEAST_PAIRS else None
     seen = detectable(ratios, rule, device, metric)

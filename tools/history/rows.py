@@ -205,7 +205,7 @@ def disturbed(record: Record) -> str:
     """As tools.compare sees it: what it says of its times, or what others used of the machine meanwhile."""
     share = disturbance(record)
     return record.disturbed or (
-        f"others used {share:.0%} of the machine" if share > allowed_disturbance(record) else ""
+        f"others used {share:.0%} of the machine" if share > allowed_disturbance(record, on_host=False) else ""
     )
 
 

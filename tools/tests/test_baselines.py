@@ -11,11 +11,14 @@ from tools.baselines import (
     read_baseline,
     read_baselines,
     to_text,
+    worth_pooling,
     write_baselines,
 )
 from tools.compare import exit_code, judge_run
 from tools.files import UnusableFile
+from tools.policy import Rule
 from tools.report import to_json
+from tools.spread import pool
 from tools.tests.mutations import CUTS, STRUCTURES, mutated
 from tools.tests.samples import (
     CASE,
@@ -235,6 +238,32 @@ def test_a_damaged_baseline_is_read_or_refused_and_what_is_read_can_judge(tmp_pa
             VIEWS["cases"](made, findings)
     assert [text for text in refused if not text.isprintable()] == []
     assert 30 < len(refused) < 290, "the mutations no longer reach both ends"
+
+
+@pytest.mark.parametrize(
+    ("metric", "values", "worth"),
+    [
+        ("latency_s", (1e-9, 2e-9), True),
+        ("latency_s", (0.0, 0.01), False),
+        ("build_s", (0.1, 10.0), False),  # a moment and less is never judged
+        ("build_s", (0.11, 10.0), True),
+        ("speedup_over_eager_ratio", (2.0,), True),
+        ("graph_count", (1, 2), False),
+    ],
+)
+def test_what_tells_of_the_spread_of_a_path(metric, values, worth):
+    assert worth_pooling(metric, values) is worth
+
+
+def test_what_is_judged_by_one_rule_is_pooled_together():
+    cases = {
+        CASE: stored(latency_s=(1.0, 1.1), graph_count=(1, 2), speedup_over_eager_ratio=(2.0, 3.0)),
+        OTHER: stored(latency_s=(2.0, 2.5, 3.0), build_s=(0.01, 10.0)),
+    }
+    assert baseline(cases).pools == {
+        Rule.SCREEN: pool([(1.0, 1.1), (2.0, 2.5, 3.0)]),
+        Rule.SPREAD: pool([(2.0, 3.0)]),
+    }
 
 
 def test_cases_of_the_sample_are_the_ones_the_mutations_hit():

@@ -16,6 +16,7 @@ from tools.compare import (
     judge_record,
     judge_run,
     judge_spread,
+    measured_anything,
     spread_verdict,
     worst,
 )
@@ -157,6 +158,77 @@ def test_a_finding_tells_both_numbers_and_the_change():
     assert finding.sentence() == f"{CASE}: peak_allocated_bytes regressed: 1,000,000 -> 1,200,000"
 
 
+@pytest.mark.parametrize(
+    ("metric", "now", "before", "words"),
+    [
+        ("graph_count", 3, 3, "unchanged: same"),
+        ("peak_allocated_bytes", 100_001, 100_000, "unchanged: within the margin"),
+        ("peak_allocated_bytes", 300_000, 200_000, "regressed: 200,000 -> 300,000"),
+        ("sqnr_db", 20.123456789, 40.0, "regressed: 40 -> 20.1235"),
+        ("relative_error", Metric(1e-3, (), 1e-5), 1e-6, "regressed: error 1e-06 -> 0.001, more than 2 x + 1e-06"),
+        ("relative_error", 1e-6, 1e-3, "improved: error 0.001 -> 1e-06"),
+        ("relative_error", 1e-6, 1e-6, "unchanged: within a factor of two"),
+        ("register_count", 40, 32, "suspect: 32 -> 40 (only a hint)"),
+        ("register_count", 24, 32, "improved: 32 -> 24"),
+        ("register_count", 39, 32, "unchanged: within the margin"),
+        ("build_s", 0.2, (0.25, 0.25, 0.25), "unchanged: within 0.1"),
+        ("latency_s", 0.01, (0.01,), "inconclusive: the baseline holds 1 process, expected 3"),
+        ("latency_s", 0.0, STEADY, "incomparable: a time or ratio that is not positive; refresh the baseline"),
+        ("latency_s", 0.01, (0.01, 0.01, 0.01), "unchanged: a change under 1% would not show"),
+    ],
+)
+def test_what_is_said_of_a_number(metric, now, before, words):
+    """The steady time: t of 10 degrees of freedom at 0.025, twice the floor of the spread, sqrt(4/3): 0.5 %."""
+    found = judged(record(**{metric: now}), stored(**{metric: before}))[metric]
+    assert found.sentence() == f"{CASE}: {metric} {words}"
+
+
+def test_a_hint_is_what_the_baseline_says_of_the_median():
+    assert verdict("register_count", 40, 40, 40, 8) is UNCHANGED
+    assert verdict("relative_error", 2.5e-6, 1e-6, 1e-6, 9e-6) is REGRESSED
+
+
+@pytest.mark.parametrize(
+    ("metric", "now", "words"),
+    [
+        ("shared_static_bytes", Metric(9000, where="kernel.py:40"), "1,000 -> 9,000 (only a hint) at kernel.py:40"),
+        ("shared_static_bytes", Metric(9000), "1,000 -> 9,000 (only a hint)"),
+        ("graph_count", Metric(1001, where="kernel.py:40"), "1,000 -> 1,001 at kernel.py:40"),
+        ("graph_count", Metric(999, where="kernel.py:40"), "1,000 -> 999"),
+        ("graph_count", Metric(1000, where="kernel.py:40"), "same"),
+    ],
+)
+def test_what_got_worse_is_said_with_its_lines(metric, now, words):
+    assert judged(record(**{metric: now}), stored(**{metric: 1000}))[metric].reason == words
+
+
+@pytest.mark.parametrize(
+    ("gone", "successor"),
+    [
+        ("tensor_core_count", "fp32_multiply_add_count"),
+        ("global_load_wide_fraction", "global_load_width_bytes"),
+        ("global_store_wide_fraction", "global_store_width_bytes"),
+    ],
+)
+def test_what_is_gone_has_the_lines_of_what_does_its_work_now(gone, successor):
+    lines = Metric(8, where="kernel.py:7")
+    found = judged(record(**{gone: 0, successor: lines}), stored(**{gone: 1, successor: 8}))
+    assert found[gone].reason == "1 -> 0 at kernel.py:7"
+    assert judged(record(**{gone: 0}), stored(**{gone: 1}))[gone].reason == "1 -> 0"
+    own = judged(record(**{gone: Metric(0, where="own.py:1"), successor: lines}), stored(**{gone: 1, successor: 8}))
+    assert own[gone].reason == "1 -> 0 at own.py:1"
+
+
+def test_what_is_new_or_missing_says_so_and_has_the_one_number_that_there_is():
+    found = judged(record(graph_count=3), stored(left_over_bytes=(1, 5, 2)))
+    assert found["graph_count"] == Finding(CASE, "graph_count", NEW, "no baseline yet", None, 3)
+    text = "the baseline has this metric, the run has not; measure it again or refresh"
+    assert found["left_over_bytes"] == Finding(CASE, "left_over_bytes", MISSING, text, 2, None)
+    assert judge_record(record(status="oom"), None, fingerprint()) == [
+        Finding(CASE, "status", NEW, "no baseline yet", None, "oom")
+    ]
+
+
 # ---------------------------------------------------------------- status
 
 
@@ -184,6 +256,28 @@ def test_status(before, now, expected):
     assert exit_of(run(record(status=now), record(OTHER)), baseline({CASE: stored(before), OTHER: stored()})) == (
         1 if expected is REGRESSED else 0
     )
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "reason", "words"),
+    [
+        ("ok", "ok", "", "same status"),
+        ("oom", "oom", "too large", "too large"),
+        ("ok", "oom", "", "ok -> oom"),
+        ("ok", "oom", "too large", "ok -> oom: too large"),
+        ("oom", "ok", "", "oom -> ok"),
+    ],
+)
+def test_what_is_said_of_a_status(before, now, reason, words):
+    found = judged(record(status=now, reason=reason), stored(before))["status"]
+    assert (found.case, found.reason) == (CASE, words)
+
+
+def test_an_error_tells_the_status_that_was_stored():
+    now = record(status="error", reason="wrong")
+    told = {status: judged(now, stored(status))["status"] for status in ("ok", "oom")}
+    assert told == {status: Finding(CASE, "status", REGRESSED, "wrong", status, "error") for status in told}
+    assert judge_record(now, baseline({}), fingerprint())[0].baseline is None
 
 
 def test_an_error_is_red_without_a_baseline_and_elsewhere():
@@ -404,6 +498,14 @@ def test_chance_never_explains_more_than_what_is_called_regressed(unit, log_rati
     assert (verdict, reason) == (REGRESSED, f"changed; chance explains {chance}")
 
 
+@pytest.mark.parametrize("unit", ["_ratio", "_s"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_of_just_the_margin_is_neither_beyond_nor_within(unit, sign):
+    policy = decisive(POLICIES[unit])
+    edge = Interval(sign * math.log1p(policy.margin), 0.0)
+    assert spread_verdict(edge, edge, policy, "changed")[0] is INCONCLUSIVE
+
+
 # ---------------------------------------------------------------- the anchor
 
 
@@ -425,6 +527,7 @@ def test_a_time_that_crept_is_suspect_and_says_since_when():
     )
     assert finding.baseline == pytest.approx(0.0109, rel=1e-3)
     assert finding.change == pytest.approx(0.009, abs=1e-3)
+    assert finding.low < finding.change < finding.high
     assert finding.anchor == "1a2b3c4d5e6f"
 
 
@@ -487,7 +590,8 @@ def test_an_anchor_that_is_slower_near_or_useless_changes_nothing(metric, value,
 def test_an_anchor_speaks_where_the_rolling_values_are_too_few():
     finding = against_anchor("latency_s", 0.012, (0.0119,), STEADY)
     assert finding.verdict is SUSPECT
-    assert "since the baseline" not in finding.reason
+    told = "crept: +20.0% since the anchor 1a2b3c4d5e6f (2026-09-01); an A/B against 1a2b3c4d5e6f decides"
+    assert (finding.reason, finding.low, finding.high) == (told, None, None)
 
 
 def test_a_disturbed_time_has_not_crept():
@@ -565,6 +669,18 @@ def test_incomparable_names_the_versions_and_the_ways_out():
     assert exit_of(run(record(graph_count=9), place=elsewhere), base) == 3
 
 
+@pytest.mark.parametrize(("others", "more"), [(3, ""), (4, "; and 1 more")])
+def test_four_differences_are_listed(others, more):
+    elsewhere = fingerprint(software={"python": "CPython 3.12.1", **{f"lib{n}": "1" for n in range(others)}})
+    found = judged(record(graph_count=1), stored(graph_count=1), elsewhere)["graph_count"]
+    listed = "; ".join(
+        [f"software.lib{n}: None -> 1" for n in range(others)] + ["software.torch: 2.14.1 -> None"][: 4 - others]
+    )
+    assert found.reason == (
+        f"the baseline was made elsewhere ({listed}{more}); refresh it, or compare both with python -m tools ab"
+    )
+
+
 def test_many_differences_are_counted_not_listed():
     elsewhere = fingerprint(software={f"lib{n}": "1" for n in range(9)})
     [_, finding] = judge_record(record(graph_count=1), baseline({CASE: stored(graph_count=1)}), elsewhere)
@@ -592,7 +708,8 @@ def test_a_time_on_another_machine_with_other_software_is_incomparable():
 def test_a_redefined_case_is_incomparable_and_judged_no_further():
     base = baseline({CASE: stored(definition="d0", graph_count=1)})
     made = run(record(definition="d1", graph_count=9))
-    assert of_case(made, base) == [("definition", INCOMPARABLE)]
+    text = "the case was redefined (d0 -> d1); refresh it"
+    assert judge_run(made, {"attention": base}) == [Finding(CASE, "definition", INCOMPARABLE, text, "d0", "d1")]
     assert exit_of(made, base) == 3
 
 
@@ -678,6 +795,20 @@ def test_a_selected_case_without_record_is_missing(base):
     assert exit_of(made, base) == 3
 
 
+def test_what_is_missing_says_what_vanished_and_what_was_stored():
+    base = baseline({CASE: stored(), OTHER: stored("oom"), "attention/a": stored()})
+    told = "the baseline has this {}, perf_tests has not: renamed or deleted? Refresh with a reason if it is meant"
+    case, path = told.format("case"), told.format("path")
+    assert judge_run(run(record()), {"attention": base})[:2] == [
+        Finding("attention/a", "status", MISSING, case, "ok", None),
+        Finding(OTHER, "status", MISSING, case, "oom", None),
+    ]
+    found = judge_run(run(record("mxint8/a")), {"attention": base})
+    assert [(each.case, each.reason) for each in found[:3]] == [("attention/a", path), (OTHER, path), (CASE, path)]
+    lost = judge_run(run(record(), known={}, selected=(CASE, OTHER), whole=False), {})
+    assert lost[0] == Finding(OTHER, "status", MISSING, "selected, but it left no record")
+
+
 # ---------------------------------------------------------------- exit codes
 
 
@@ -715,6 +846,11 @@ def test_exit_codes(verdicts, plain, strict, required):
     assert exit_code(made, findings) == plain
     assert exit_code(made, findings, strict=True) == strict
     assert exit_code(made, findings, require_baseline=True) == required
+
+
+def test_one_case_that_was_measured_is_something():
+    assert measured_anything(run(record(status="oom"), record(OTHER)))
+    assert not measured_anything(run(record(status="oom")))
 
 
 def test_a_regression_outranks_an_empty_run():

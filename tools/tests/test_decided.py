@@ -60,6 +60,24 @@ def test_a_speed_up_is_decided_by_the_worst_time_of_its_case():
     assert one(lost, outcome(quiet)).verdict is Verdict.UNCHANGED
 
 
+def test_a_speed_up_is_decided_by_a_time_that_was_judged():
+    lost = replace(SUSPECT, metric="speedup_over_eager_ratio")
+    unjudged = judgement(Verdict.NEW, judged=False, change=None, reason="the time is over")
+    assert one(lost, outcome(unjudged, judgement(Verdict.UNCHANGED, metric="device_s"))).verdict is Verdict.UNCHANGED
+
+
+def test_a_speed_up_of_a_case_that_could_not_be_timed_says_why():
+    lost = replace(SUSPECT, metric="speedup_over_eager_ratio")
+    gone = judgement(Verdict.NEW, metric="definition", change=None, reason="only head has it")
+    found = one(lost, outcome(gone))
+    assert found == replace(lost, reason=f"{lost.reason}; A/B: not decided: only head has it")
+
+
+def test_an_ab_without_words_ends_in_its_numbers():
+    found = one(SUSPECT, outcome(judgement(Verdict.UNCHANGED, reason="")))
+    assert found.reason == f"A/B against main ({'b' * 12}): +6.7% (+6.0% to +7.5%, 12 pairs)"
+
+
 @pytest.mark.parametrize("metric", ["cold_compile_s", "register_count", "status"])
 def test_what_an_ab_does_not_measure_stays_suspect(metric):
     suspect = replace(SUSPECT, metric=metric)
@@ -92,8 +110,11 @@ def test_a_regression_that_the_run_knows_nothing_of_is_added(case):
 
 def test_a_case_that_only_head_cannot_do_any_more_has_regressed():
     crash = Judgement(CASE, "status", Verdict.REGRESSED, "ok -> error: planted")
-    found = decided(RUN, [SUSPECT, Finding(CASE, "status", Verdict.UNCHANGED, "same status")], [outcome(crash)])
-    assert [f.verdict for f in found] == [Verdict.REGRESSED] * 2
+    status = Finding(CASE, "status", Verdict.UNCHANGED, "same status", "ok", "ok")
+    found = decided(RUN, [SUSPECT, status], [outcome(crash)])
+    told = f"A/B against main ({'b' * 12}): ok -> error: planted"
+    assert found[1] == replace(status, verdict=Verdict.REGRESSED, reason=told)
+    assert found[0] == replace(SUSPECT, verdict=Verdict.REGRESSED, reason=f"status, {told}")
 
 
 @pytest.mark.parametrize("verdict", [Verdict.UNCHANGED, Verdict.IMPROVED, Verdict.INCONCLUSIVE])
@@ -115,7 +136,7 @@ def test_the_worst_comes_first():
 
 
 FOREIGN = [
-    ({"head": "d" * 40}, "found head dddddddddddd, expected the files of the run, c0ffee0c0ffe"),
+    ({"head": "d" * 40}, "found head dddddddddddd, expected the files of the run, c0ffee0c0ffe; python -m tools ab"),
     ({"slug": "cpu-other"}, "found device cpu-other"),
     ({"head": "worktree", "created_utc": "2026-11-22T06:59:59+00:00"}, "found one that ended 2026-11-22T06:59:59"),
 ]
@@ -141,6 +162,10 @@ def test_a_run_of_changed_files_is_not_of_its_commit():
     assert "c0ffee0c0ffe and changed files" in foreign(outcome(), replace(RUN, dirty=True))
 
 
+def test_an_ab_of_the_second_in_which_the_run_began_is_of_its_files():
+    assert foreign(outcome(head="worktree", created_utc=RUN.created_utc), RUN) == ""
+
+
 def test_files_are_read_in_the_order_in_which_they_are_named(tmp_path):
     made = [outcome(judgement()), outcome(judgement(Verdict.UNCHANGED))]
     files = [outcome_file(tmp_path, each, f"{n}.json") for n, each in enumerate(made)]
@@ -150,6 +175,7 @@ def test_files_are_read_in_the_order_in_which_they_are_named(tmp_path):
 MISSING = Finding(OTHER, "status", Verdict.MISSING, "selected, but it left no record")
 UNCHANGED = judgement(Verdict.UNCHANGED)
 NOISY = judgement(Verdict.INCONCLUSIVE, reason="too noisy to tell after the last look")
+NOISY_OTHER = replace(NOISY, case=OTHER)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +195,10 @@ NOISY = judgement(Verdict.INCONCLUSIVE, reason="too noisy to tell after the last
         ([], [[NOISY]], False, 0),
         ([], [[NOISY]], True, 3),
         ([], [[NOISY], [UNCHANGED]], True, 0),
+        ([], [[LOST], [NOISY]], False, 0),
+        ([], [[UNCHANGED, NOISY_OTHER]], False, 0),
+        ([], [[UNCHANGED, NOISY_OTHER]], True, 3),  # a case that the run has no open finding of
+        ([], [[UNCHANGED, NOISY_OTHER]] * 2, True, 3),
     ],
 )
 def test_exit_code_of_a_run_and_its_abs(others, judgements, strict, code):

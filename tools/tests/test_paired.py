@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
 
 from tools import paired
 from tools.baselines import Stored, read_baselines, write_baselines
 from tools.compare import Verdict, judge_paired, judge_record
-from tools.paired import Flips, chance_of_loss, deciding_count, flips, score_interval
+from tools.paired import Drop, Flips, chance_of_gain, chance_of_loss, deciding_count, flips, score, score_interval
 from tools.records import BadRecord, Metric, Outcomes, outcomes_of
 from tools.refresh import refresh
 from tools.tests.samples import CASE, SLUG, baseline, fingerprint, record, run, stored
@@ -90,6 +91,44 @@ def test_as_many_examples_as_it_asked_for_do_decide():
     assert chance_of_loss(Flips(round(9 * more), round(more), round(COUNT * more))) <= 2 * paired.ALPHA
 
 
+@pytest.mark.parametrize(
+    ("found", "count"),
+    [
+        (Flips(10, 0, 1000), 2.807**2 * 0.01 / 0.01**2),  # beyond the margin only a loss can be shown
+        (Flips(5, 0, 1000), 2.807**2 * 0.005 / 0.005**2),
+        (Flips(30, 27, 1000), 2.807**2 * 0.057 / 0.003**2),
+        (Flips(2, 1, 1000), 1.96**2 * 0.003 / 0.004**2),
+        (Flips(2, 6, 1000), 1.96**2 * 0.008 / 0.009**2),
+        (Flips(0, 60, 1000), 1.96**2 * 0.06 / 0.065**2),
+    ],
+)
+def test_how_many_examples_would_decide(found, count):
+    """z of 0.0025 and of 0.025, squared, times the variance of one example over the square of what is to be told."""
+    margin = {Flips(30, 27, 1000): 1.96**2 * 0.057 / 0.002**2}.get(found, math.inf)
+    assert deciding_count(found) == pytest.approx(min(count, margin), rel=2e-3, abs=1)
+
+
+@pytest.mark.parametrize(("lost", "won", "chance"), [(9, 0, 1 / 512), (9, 1, 11 / 1024), (0, 3, 1.0), (1, 1, 0.75)])
+def test_a_fair_coin_decides_each_flip(lost, won, chance):
+    assert chance_of_loss(Flips(lost, won, COUNT)) == pytest.approx(chance)
+    assert chance_of_gain(Flips(won, lost, COUNT)) == pytest.approx(chance)
+
+
+def test_the_edges_of_the_three_words():
+    """Nine lost are red and eight are not; a loss of half a point at most, with 95 % confidence, is none."""
+    assert verdict(8, 0)[0] is Verdict.INCONCLUSIVE
+    assert [verdict(0, won)[0] for won in (8, 9)] == [Verdict.UNCHANGED, Verdict.IMPROVED]
+    assert score_interval(3, 0, COUNT).high < paired.SAME < score_interval(4, 0, COUNT).high
+    assert [verdict(lost, 0)[0] for lost in (3, 4)] == [Verdict.UNCHANGED, Verdict.INCONCLUSIVE]
+
+
+def test_a_verdict_at_its_own_edge_falls(monkeypatch):
+    monkeypatch.setattr(paired, "ALPHA", 1 / 256)
+    assert [verdict(*lost_won)[0] for lost_won in ((8, 0), (0, 8))] == [Verdict.REGRESSED, Verdict.IMPROVED]
+    monkeypatch.setattr(paired, "SAME", score_interval(5, 0, COUNT).high)
+    assert verdict(5, 0)[0] is Verdict.UNCHANGED
+
+
 def test_no_number_of_examples_decides_a_loss_of_nothing_beside_the_margin():
     assert deciding_count(Flips(0, 0, 10)) == 0
     assert deciding_count(Flips(5, 5, 1000)) == math.ceil(1.96**2 * 0.01 / 0.005**2)
@@ -126,10 +165,18 @@ def test_small_slips_add_up_until_the_anchor_shows_them(tmp_path):
         refresh([run(each)], tmp_path, "", NOW)
     kept = read_baselines(tmp_path, SLUG)["attention"]
     assert kept.cases[CASE].metrics["top1_fraction"].anchor.outcomes == outcomes()
+    assert kept.cases[CASE].metrics["top1_fraction"].outcomes == outcomes(lost=8)
     last = record(top1_fraction=top1(outcomes(lost=12)))
     found = next(each for each in judge_record(last, kept, fingerprint()) if each.metric == "top1_fraction")
     assert found.verdict is Verdict.REGRESSED
     assert found.reason.startswith("crept: of 1797 examples 12 lost")
+
+
+def test_what_is_won_beyond_chance_moves_the_anchor(tmp_path):
+    for won, lost in ((0, 0), (0, 4), (20, 0)):
+        refresh([run(record(top1_fraction=top1(outcomes(lost=lost, won=won))))], tmp_path, "", NOW)
+    found = read_baselines(tmp_path, SLUG)["attention"].cases[CASE].metrics["top1_fraction"]
+    assert (found.anchor, found.outcomes) == (None, outcomes(won=20))
 
 
 def test_a_baseline_without_outcomes_is_judged_by_its_number_alone():
@@ -146,6 +193,37 @@ def test_a_baseline_file_with_outcomes_reads_as_it_was_written(tmp_path):
 
 def test_everything_lost_is_everything():
     assert score_interval(50, 0, 50).high == pytest.approx(1.0)
+    assert score_interval(0, 50, 50).low == pytest.approx(-1.0)
+    assert score_interval(0, 0, 1) == Drop(pytest.approx(-0.79, abs=0.01), pytest.approx(0.79, abs=0.01))
+
+
+@pytest.mark.parametrize(("lost", "won", "n"), [(7, 3, 50), (3, 7, 50), (12, 0, 100), (4, 4, 40), (1, 0, 44)])
+@pytest.mark.parametrize("drop", [-0.3, -0.02, 0.0, 0.02, 0.3])
+def test_the_score_is_that_of_the_likeliest_shares_under_the_hypothesis(lost, won, n, drop):
+    """Shares: won p, lost p + drop, neither the rest. Its variance is that of the difference of two such counts."""
+
+    def unlikely(p):
+        shares = ((lost, p + drop), (won, p), (n - lost - won, 1 - 2 * p - drop))
+        return -sum(count * math.log(max(share, 1e-300)) for count, share in shares)
+
+    bounds = (max(0.0, -drop), (1 - drop) / 2)
+    p = minimize_scalar(unlikely, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
+    expected = (lost - won - n * drop) / math.sqrt(n * (2 * p + drop - drop**2))
+    assert score(drop, lost, won, n) == pytest.approx(expected, rel=1e-4, abs=1e-9)
+
+
+def test_what_a_hypothesis_leaves_no_chance_for_is_infinitely_far_from_it():
+    """All are won, it says, and one is not."""
+    assert score(-1.0, 0, 49, 50) == math.inf
+    assert score(-1.0, 0, 50, 50) == 0.0
+
+
+@pytest.mark.parametrize(("lost", "won", "n"), [(7, 3, 50), (12, 0, 100), (0, 1, 44)])
+def test_the_interval_ends_where_its_score_is_that_of_95_percent(lost, won, n):
+    found, mirrored = score_interval(lost, won, n), score_interval(won, lost, n)
+    assert score(found.low, lost, won, n) == pytest.approx(1.959964, abs=1e-5)
+    assert score(found.high, lost, won, n) == pytest.approx(-1.959964, abs=1e-5)
+    assert (mirrored.low, mirrored.high) == (pytest.approx(-found.high), pytest.approx(-found.low))
 
 
 @pytest.mark.parametrize("drop", [0.0, 0.02, 0.1])

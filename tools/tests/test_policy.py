@@ -8,6 +8,8 @@ from tools.policy import (
     POLICIES,
     SOFTWARE,
     SOFTWARE_AND_DEVICE,
+    SPECIAL,
+    Policy,
     Rule,
     identifies_gpu,
     policy_of,
@@ -66,6 +68,91 @@ def test_what_a_unit_depends_on_and_how_it_is_judged(metric, rule, scope, higher
 def test_named_exceptions_are_recorded_and_never_judged(metric):
     assert policy_of(metric).rule is Rule.NONE
     assert policy_of(f"other_{metric}").rule is not Rule.NONE
+
+
+# Named metrics that are judged: how, what may pass (relative, absolute), and whether more is better.
+NAMED = {
+    "peak_reserved_bytes": (Rule.EXACT, 0.1, 2 * 2**20, False),
+    "host_peak_bytes": (Rule.EXACT, 0.1, 2 * 2**20, False),
+    "cold_compile_s": (Rule.SCREEN, 0.03, 0, False),
+    "warm_compile_s": (Rule.SCREEN, 0.03, 0, False),
+    "build_s": (Rule.SCREEN, 0.03, 0.1, False),
+    "launch_overhead_s": (Rule.SCREEN, 0.03, 0, False),
+    "enqueue_s": (Rule.SCREEN, 0.03, 0, False),
+    "spill_store_bytes": (Rule.EXACT, 0, 0, False),
+    "spill_load_bytes": (Rule.EXACT, 0, 0, False),
+    "stack_bytes": (Rule.EXACT, 0, 0, False),
+    "local_load_count": (Rule.EXACT, 0, 0, False),
+    "local_store_count": (Rule.EXACT, 0, 0, False),
+    "global_load_wide_fraction": (Rule.EXACT, 0.1, 0, True),
+    "global_store_wide_fraction": (Rule.EXACT, 0.1, 0, True),
+    "global_load_width_bytes": (Rule.HINT, 0.1, 0, True),
+    "global_store_width_bytes": (Rule.HINT, 0.1, 0, True),
+    "tensor_core_count": (Rule.EXACT, 0.001, 0, True),
+    "occupancy_fraction": (Rule.EXACT, 0.001, 0, True),
+    "register_count": (Rule.HINT, 0, 7, False),
+    "shared_static_bytes": (Rule.HINT, 0, 1024, False),
+    "shared_dynamic_bytes": (Rule.HINT, 0, 1024, False),
+    "instruction_count": (Rule.HINT, 0.1, 0, False),
+    "fp32_multiply_add_count": (Rule.HINT, 0.1, 0, False),
+    "fused_node_count": (Rule.EXACT, 0.001, 0, True),
+    "kv_block_count": (Rule.EXACT, 0.01, 0, True),
+    "kv_token_count": (Rule.EXACT, 0.01, 0, True),
+}
+RECORDED = {
+    "first_call_s",
+    "process_memory_bytes",
+    "foreign_memory_bytes",
+    "floor_s",
+    "compile_s",
+    "fp16_layer_count",
+    "int8_layer_count",
+    "shared_load_count",
+    "shared_store_count",
+    "barrier_count",
+    "bulk_load_count",
+    "bulk_store_count",
+    "ptx_bytes",
+    "cubin_bytes",
+    *(f"global_load_{bits}bit_count" for bits in (256, 128, 64, 32, 16, 8)),
+    *(f"global_store_{bits}bit_count" for bits in (256, 128, 64, 32, 16, 8)),
+}
+
+
+@pytest.mark.parametrize("metric", NAMED)
+def test_how_a_named_metric_is_judged(metric):
+    policy = policy_of(metric)
+    assert (policy.rule, policy.margin, policy.floor, policy.higher_is_better) == NAMED[metric]
+    assert policy.scope == (EVERYTHING if metric.endswith("_s") else SOFTWARE_AND_DEVICE)
+    assert policy.on_host is metric.endswith("_s")
+
+
+def test_every_named_metric_is_one_of_these_or_only_recorded():
+    phases = {metric_of(phase) for phase in PHASES}
+    assert SPECIAL.keys() == {*NAMED, *RECORDED, *phases}
+    assert {policy_of(metric).rule for metric in RECORDED} == {Rule.NONE}
+
+
+def test_what_a_policy_does_not_say_is_neither_allowed_nor_stricter_than_the_path():
+    plain = Policy(Rule.EXACT, SOFTWARE)
+    assert (plain.higher_is_better, plain.margin, plain.floor, plain.alpha, plain.on_host) == (False, 0, 0, 1, False)
+    assert {rule for rule in Rule if Policy(rule, SOFTWARE).noisy} == {Rule.SPREAD, Rule.SCREEN}
+
+
+@pytest.mark.parametrize(
+    ("unit", "margin", "floor"),
+    [
+        ("_bytes", 0.01, 4096),
+        ("_count", 0, 0),
+        ("_fraction", 0.01, 0),
+        ("_error", 2, 0),
+        ("_db", 0, pytest.approx(6.0206, abs=1e-4)),
+        ("_ratio", 0.05, 0),
+        ("_s", 0.03, 0),
+    ],
+)
+def test_what_may_pass_of_a_unit(unit, margin, floor):
+    assert (POLICIES[unit].margin, POLICIES[unit].floor) == (margin, floor)
 
 
 @pytest.mark.parametrize("metric", ["launch_overhead_s", "enqueue_s"])

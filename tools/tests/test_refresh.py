@@ -36,6 +36,11 @@ def three(*values, metric="latency_s", **options):
     return [run(record(**{metric: value}), **options) for value in values]
 
 
+def placed(made, slug):
+    """A record of a place that is not where its run was made."""
+    return dataclasses.replace(made, place=fingerprint(f"static-{slug}", {}, {}, {}, {}))
+
+
 # ---------------------------------------------------------------- what is stored
 
 
@@ -66,6 +71,7 @@ def test_equal_times_are_still_three_processes():
         (1.23449e-9, 1.234e-9),
         (-2.00004, -2.0),
         (0.0, 0.0),
+        (float("inf"), float("inf")),
         (1_234_567, 1_234_567),
     ],
 )
@@ -106,7 +112,9 @@ def test_a_run_passes_against_the_baseline_made_of_it(tmp_path):
 def test_the_same_refresh_twice_writes_the_same_bytes(tmp_path):
     refresh([full_run() for _ in range(3)], tmp_path, "", NOW)
     first = files_of(tmp_path)
-    result = refresh([full_run() for _ in range(3)], tmp_path, "", NOW)
+    assert json.loads(first["attention.json"])["created_utc"] == "2026-11-21T07:00:00+00:00"
+    moment_later = NOW + datetime.timedelta(microseconds=5)
+    result = refresh([full_run() for _ in range(3)], tmp_path, "", moment_later)
     assert files_of(tmp_path) == first
     assert result.changes == ()
     assert {file.name for file in result.files} == set(first) == {"attention.json", "mxint8.json"}
@@ -154,6 +162,37 @@ def test_one_worse_process_of_several_is_enough_to_ask(tmp_path):
         refresh(three(40.0, 33.0, 40.0, metric="sqnr_db"), tmp_path, "", NOW)
 
 
+def test_the_worst_is_named_the_others_are_counted_and_all_are_told_worst_first(tmp_path):
+    before = record(peak_allocated_bytes=100_000, graph_count=1, sqnr_db=40.0)
+    after = record(peak_allocated_bytes=200_000, graph_count=2, sqnr_db=50.0)
+    others = [record("attention/a", graph_count=1), record("attention/b", graph_count=1)]
+    refresh([run(before, *others)], tmp_path, "", NOW)
+    with pytest.raises(Worse, match=rf"^{CASE}: graph_count regressed: 1 -> 2 \(and 1 more\); if it is meant, say why"):
+        refresh([run(after, *others)], tmp_path, "", NOW)
+    one = dataclasses.replace(before, metrics={**before.metrics, "graph_count": Metric(2)})
+    with pytest.raises(Worse, match=r"regressed: 1 -> 2; if it is meant"):
+        refresh([run(one, *others)], tmp_path, "", NOW)
+    changes = refresh([run(after, record("attention/a", graph_count=2), others[1])], tmp_path, "meant", NOW).changes
+    assert [(found.case, found.metric, found.verdict) for found in changes] == [
+        ("attention/a", "graph_count", Verdict.REGRESSED),
+        (CASE, "graph_count", Verdict.REGRESSED),
+        (CASE, "peak_allocated_bytes", Verdict.REGRESSED),
+        (CASE, "sqnr_db", Verdict.IMPROVED),
+    ]
+
+
+@pytest.mark.parametrize("values", [(33.97, 39.9, 39.9), (39.9, 39.9, 33.97)])
+def test_of_several_processes_the_worst_word_is_told(tmp_path, values):
+    refresh(three(40.0, 40.0, 40.0, metric="sqnr_db"), tmp_path, "", NOW)
+    result = refresh(three(*values, metric="sqnr_db"), tmp_path, "meant", NOW)
+    assert [found.verdict for found in result.changes] == [Verdict.REGRESSED]
+
+
+def test_what_was_not_chosen_is_not_told(full):
+    made = run(record(graph_count=0), record(OTHER, graph_count=9), record(COMPILE, graph_count=9))
+    assert [found.case for found in refresh([made], full, "", NOW, keep=[CASE]).changes] == [CASE]
+
+
 def test_improved_and_new_need_no_reason_and_are_told(tmp_path):
     refresh([run(record(graph_count=2))], tmp_path, "", NOW)
     result = refresh([run(record(graph_count=1), record(OTHER, graph_count=1))], tmp_path, "", NOW)
@@ -170,8 +209,8 @@ def test_improved_and_new_need_no_reason_and_are_told(tmp_path):
 @pytest.mark.parametrize(
     ("runs", "found"),
     [
-        ([], "no run given"),
-        ([run()], "no chosen case was measured"),
+        ([], "^no run given, expected at least one; make some with ci/perf.sh$"),
+        ([run()], "^no chosen case was measured in these runs; check -k and the runs$"),
         ([run(record(status="unsupported"))], "no chosen case was measured"),
         (
             [run(record(), record(OTHER, "error", "off by one"))],
@@ -181,6 +220,12 @@ def test_improved_and_new_need_no_reason_and_are_told(tmp_path):
         ([run(record(), record(OTHER)), run(record(), record(OTHER, "oom"))], "ok in one run and oom in another"),
         ([run(record(definition="d1")), run(record(definition="d2"))], "find out why first"),
         ([run(record(), record(OTHER)), run(record())], "found in 1 of 2 runs"),
+        ([run(record()), run(record(), record(OTHER))], f"^{OTHER}: found in 1 of 2 runs"),
+        (
+            [run(placed(record(), "a"), placed(record(OTHER), "b"))],
+            "^attention: its records come from several places, expected one a path; rename the cases$",
+        ),
+        ([run(placed(record(), "a"), record(OTHER))], "several places"),
         ([run(record()), run(record(), place=fingerprint(device={"cores": "4"}))], r"device\.cores: 2 -> 4"),
         ([run(record()), run(record(), place=fingerprint(software={"torch": "9"}))], r"software\.torch: 2\.14\.1 -> 9"),
         ([run(record()), run(record(), place=fingerprint("cpu-other"))], r"different places \(cpu-other\)"),
@@ -218,6 +263,12 @@ def test_processes_that_disagree_absurdly_make_no_baseline(tmp_path, metric, val
         refresh(three(*values, metric=metric), tmp_path, reason, NOW)
     assert type(refused.value) is Refused
     assert not list(tmp_path.rglob("*.json"))
+
+
+def test_the_process_that_does_not_fit_is_named(tmp_path):
+    values = (1_000_000, 1_000_000, 2_000_000)
+    with pytest.raises(Refused, match=r"^run 3 does not pass .*; measure again, with more processes$"):
+        refresh(three(*values, metric="peak_allocated_bytes"), tmp_path, "", NOW)
 
 
 def test_a_time_that_is_not_positive_makes_no_baseline(tmp_path):
@@ -295,6 +346,20 @@ def test_the_file_of_a_vanished_path_goes_only_with_a_reason(full):
     assert set(files_of(full)) == {"attention.json"}
 
 
+def test_a_case_that_one_of_the_runs_knows_has_not_vanished(full):
+    """Its file was collected by one process only; a path that no run looked at is known, too."""
+    both = run(record(graph_count=1), known=KNOWN, selected=(CASE,))
+    fewer = run(record(graph_count=1), known={"attention": (CASE,)}, selected=(CASE,), whole=False)
+    assert set(refreshed(full, both, fewer, reason="meant")["attention"].cases) == {CASE, OTHER}
+    assert set(files_of(full)) == {"attention.json", "compile.json"}
+
+
+def test_a_path_that_one_of_the_runs_did_not_look_for_has_not_vanished(full):
+    made = [run(record(graph_count=1), record(OTHER, graph_count=1), whole=whole) for whole in (True, False)]
+    refresh(made, full, "meant", NOW)
+    assert set(files_of(full)) == {"attention.json", "compile.json"}
+
+
 def test_a_path_that_was_not_collected_is_left_alone(full):
     before = files_of(full)
     made = run(record(graph_count=1), record(OTHER, graph_count=1), whole=False)
@@ -370,7 +435,7 @@ def test_a_baseline_of_an_earlier_device_state_is_still_the_yardstick_of_worse(t
 
 def test_one_run_given_twice_is_not_two_processes(tmp_path):
     first, second = three(0.01, 0.011)
-    with pytest.raises(Refused, match="the same run is given twice"):
+    with pytest.raises(Refused, match=r"^the same run is given twice; a spread needs processes of their own$"):
         refreshed(tmp_path, first, second, first)
 
 
@@ -385,6 +450,17 @@ def test_a_metric_in_some_runs_only_is_refused(tmp_path):
     runs = [run(record(latency_s=0.01, graph_count=1)), run(record(latency_s=0.01))]
     with pytest.raises(Refused, match="metric graph_count is in some runs only"):
         refreshed(tmp_path, *runs)
+
+
+def test_records_of_a_place_of_their_own_are_stored_there_and_lock_it(tmp_path):
+    made = run(placed(record(graph_count=1), "sm90"))
+    with (
+        exclusive(tmp_path / "static-sm90", "baselines"),
+        pytest.raises(UnusableFile, match=r"^baselines .*static-sm90"),
+    ):
+        refresh([made], tmp_path, "", NOW)
+    [file] = refresh([made], tmp_path, "", NOW).files
+    assert file == tmp_path / "static-sm90" / "attention.json"
 
 
 def test_a_disk_that_fills_up_between_two_paths_leaves_both_old(full, monkeypatch):

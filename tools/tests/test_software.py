@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tools.baselines import SCHEMA_VERSION, baseline_file, read_baselines
-from tools.compare import Verdict, judge_record, judge_run
+from tools.compare import Finding, Verdict, judge_record, judge_run
 from tools.records import Metric
 from tools.refresh import Refused, refresh
 from tools.runs import read_run
@@ -100,7 +100,8 @@ def test_files_of_before_can_be_read(tmp_path):
     [
         (0.006, 0.01, Verdict.UNCHANGED, "within 0.01"),
         (0.013, 0.01, Verdict.INCONCLUSIVE, "too few data to tell: up to 0.013 is possible, 0.01 is allowed"),
-        (0.013, None, Verdict.INCONCLUSIVE, "no bound is told"),
+        (0.01, 0.01, Verdict.UNCHANGED, "within 0.01"),
+        (0.013, None, Verdict.INCONCLUSIVE, "too few data to tell: up to 0.013 is possible, no bound is told"),
     ],
 )
 @pytest.mark.parametrize("base", [None, 0.001, 0.5])
@@ -108,8 +109,8 @@ def test_a_loss_that_may_be_is_inconclusive_with_and_without_baseline(high, limi
     now = record(top1_drop_high_fraction=Metric(high, (), limit), top1_drop_low_fraction=-0.001)
     stored_at = baseline({CASE: stored(top1_drop_high_fraction=base)}) if base is not None else None
     judged = {each.metric: each for each in judge_record(now, stored_at, fingerprint())}
-    finding = judged["top1_drop_high_fraction"]
-    assert (finding.verdict, told in finding.reason) == (verdict, True)
+    name = "top1_drop_high_fraction"
+    assert judged[name] == Finding(CASE, name, verdict, told, None, high)
     assert "top1_drop_low_fraction" not in judged
 
 

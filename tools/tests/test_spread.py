@@ -34,6 +34,13 @@ def test_neighbours_tell_their_mean_variance():
     assert spread.pool([around(0.1), around(0.7), [5.0], [6.0]]).prior.sd == pytest.approx(0.5)
 
 
+def test_two_processes_tell_of_their_spread_and_one_does_not():
+    found = spread.pool([[1.0, math.e], [5.0]])
+    assert (found.count, found.told, found.degrees) == (2, 1, 1)
+    assert found.variance == pytest.approx(0.5)
+    assert spread.pool([]) == spread.Pool() == spread.Pool(0, 0, 0, 0.0)
+
+
 def test_neighbours_weigh_what_they_have_seen_and_eight_at_most():
     assert spread.pool([around(0.1)]).prior.weight == 2
     assert spread.pool([around(0.1)] * 4).prior.weight == spread.pool([around(0.1)] * 40).prior.weight == 8
@@ -61,7 +68,7 @@ def test_neighbours_count_as_so_many_more_observations():
 
 
 def test_processes_that_agree_by_luck_do_not_make_the_interval_vanish():
-    assert spread.pooled_sd((1.0, 1.0, 1.0), spread.Prior(0.0, 0)) == spread.FLOOR_SD
+    assert spread.pooled_sd((1.0, 1.0, 1.0), spread.Prior(0.0, 0)) == 0.002
 
 
 @pytest.mark.parametrize(("alpha", "quantile"), [(RARE, T_10_RARE), (SCREEN_ALPHA, T_10_SCREEN)])

@@ -234,7 +234,7 @@ def test_only_the_last_processes_stay(tmp_path):
         found = store(tmp_path, runs_at(factors=(1 + number / 10_000,), **{TIME: 0.01}), manner=APPEND)
     values = kept(tmp_path, TIME).values
     assert values == pytest.approx([0.01 * (1 + number / 10_000) for number in range(MOST_PROCESSES)], rel=1e-3)
-    assert len(values) == found.processes == MOST_PROCESSES >= GPU_PROCESSES
+    assert len(values) == found.processes == MOST_PROCESSES == 2 * GPU_PROCESSES
 
 
 def test_append_to_nothing_is_a_first_refresh(tmp_path):
@@ -290,6 +290,30 @@ def test_a_process_that_nobody_could_judge_joins_no_history_and_no_anchor(tmp_pa
     with pytest.raises(Refused, match=r"other processes used 50% .* expected 5% at most; measure again"):
         store(tmp_path, disturbed, reason, manner)
     assert read_baselines(tmp_path, SLUG)["attention"] == before
+
+
+def test_a_process_of_the_second_in_which_the_history_was_stored_may_be_in_it(tmp_path):
+    """What is stored elsewhere in the path, and later, has nothing to do with it."""
+    moment = datetime.datetime(2026, 11, 21, tzinfo=datetime.UTC)
+    first, same, later = (
+        dataclasses.replace(runs_at(factors=(1.0,), **{TIME: 0.01})[0], created_utc=(moment + passed).isoformat())
+        for passed in map(datetime.timedelta, (-1, 0, 1))
+    )
+    store(tmp_path, [first], now=moment)
+    with pytest.raises(Refused, match=r"^attention: a run of 2026-11-21T00:00:00\+00:00 is no younger"):
+        store(tmp_path, [later, same], manner=APPEND, now=LATE)
+    store(tmp_path, [later], manner=APPEND, now=LATE)
+    assert len(kept(tmp_path, TIME).values) == 2
+    new = dataclasses.replace(run(record(OTHER, **{TIME: 0.01}), known={}), created_utc=moment.isoformat())
+    store(tmp_path, [dataclasses.replace(new, selection=later.selection)], manner=APPEND, reason="meant", now=LATE)
+
+
+@pytest.mark.parametrize("manner", [APPEND, ANCHOR])
+def test_what_a_history_may_be_disturbed_by_is_what_a_verdict_may(tmp_path, manner):
+    store(tmp_path, runs_at(**{TIME: 0.01}))
+    store(tmp_path, [run(record(foreign_load_share=0.05, **{TIME: 0.01}))], "", manner)
+    with pytest.raises(Refused, match=r"used 6% of the machine"):
+        store(tmp_path, [run(record(foreign_load_share=0.055, **{TIME: 0.01}))], "", manner, now=LATE)
 
 
 @pytest.mark.parametrize("manner", [APPEND, ANCHOR])

@@ -41,6 +41,7 @@ def test_rejected_alternations_do_not_count():
     assert found.log_ratio("latency_s") == pytest.approx(0.0)
     assert rejected_share([found]) == 0.5
     assert commonest_objection([found]) == "throttled"
+    assert (rejected_share([]), commonest_objection([])) == (0.0, "")
 
 
 def test_a_pair_without_a_valid_alternation_is_worth_nothing():
@@ -83,6 +84,7 @@ def test_a_neighbour_too_small_for_one_alternation_is_seen_in_all_of_them():
         ({"stolen_s": 0.5}, "the host took the processor away"),
         ({"gpu": {"event_reasons": 0x0}}, None),
         ({"gpu": {"event_reasons": 0x4}}, None),
+        ({"gpu": {"event_reasons": 0x1 | 0x2 | 0x10 | 0x100}}, None),  # idle, clocks as set, sync boost, display
         ({"gpu": {"event_reasons": 0x8}}, "the GPU was throttled"),
         ({"gpu": {"event_reasons": 0x20 | 0x4}}, "the GPU was throttled"),
         ({"gpu": {"event_reasons": 0x40}}, "the GPU was throttled"),
@@ -97,6 +99,34 @@ def test_what_is_rejected_before_any_time_is_looked_at(conditions, objection):
         found = alternation(0.0, wall_s=1.0, **conditions)
         found = Alternation(found.head, found.base, False) if swapped else found
         assert found.objection(cores=2, workers=2) == objection
+
+
+@pytest.mark.parametrize(
+    ("stolen_s", "foreign_s", "told"),
+    [
+        (0.02 * 16 + 0.01, 0.0, None),
+        (0.331, 0.0, "the host took the processor away"),
+        (0.0, 1.619, None),
+        (0.0, 1.621, "other processes used the machine"),
+        (0.3, 1.6, None),
+        (0.3, 1.64, "other processes used the machine"),
+    ],
+)
+def test_how_much_of_the_cores_the_host_and_others_may_take(stolen_s, foreign_s, told):
+    """Four cores for 4 s: 2 % of 16 s and a tick may be stolen, and beside that 10 % and two ticks used by others."""
+    busy = slot(1.0, wall_s=2.0, busy_s=2.0 + stolen_s + foreign_s, stolen_s=stolen_s)
+    idle = slot(1.0, wall_s=2.0, busy_s=2.0, stolen_s=0.0)
+    assert Alternation(busy, idle, True).objection(cores=4, workers=2) == told
+    assert Alternation(idle, busy, True).objection(cores=4, workers=2) == told
+
+
+def test_exactly_what_others_may_use_is_allowed():
+    busy = dataclasses.replace(slot(1.0, wall_s=4.0, busy_s=0.1 * 16 + 2 * 0.01), cpu_s=0.0)
+    assert Alternation(busy, slot(1.0, wall_s=0.0), True).objection(cores=4, workers=2) is None
+
+
+def test_a_driver_that_does_not_tell_its_processes_names_none():
+    assert alternation(0.0, gpu={"power_w": 100.0}).objection(cores=2, workers=0) is None
 
 
 def test_a_tick_of_the_machines_counters_is_nobodys_fault():
