@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +14,7 @@ from tools.ab.checkouts import UnusableRevision, commit_of
 from tools.ab.contest import PROFILES
 from tools.campaign.clock import Clock
 from tools.campaign.plan import BadSlice, Campaign, Stage, slice_of, stages
-from tools.campaign.state import State, read_state
+from tools.campaign.state import Done, State, read_states, state_file
 from tools.campaign.view import errors, exit_code, table
 from tools.campaign.work import Work
 from tools.files import check_writable
@@ -56,12 +56,14 @@ def campaign(
     asked = Campaign(out, sys.executable, device, profile, processes, piece, tuple(context.args))
     planned = stages(asked)
     refuse_unknown([*(only or ()), *(again or ())], planned)
-    check_writable(out / "campaign.json", "campaign")
-    state = forgotten(read_state(out, origin(asked)), asked, planned, again or ())
-    work = Work(asked, state, clock, tell)
-    work.all([stage for stage in planned if not only or stage.name in only], planned)
-    show(asked, work.state, planned)
-    raise typer.Exit(exit_code(asked, work.state, [stage for stage in planned if not only or stage.name in only]))
+    check_writable(state_file(out, piece), "campaign")
+    states = read_states(out, origin(asked), piece)
+    states[piece] = forgotten(states[piece], asked, planned, again or ())
+    work = Work(asked, states, clock, tell)
+    chosen = [stage for stage in planned if not only or stage.name in only]
+    work.all(chosen, planned)
+    show(asked, work.done, planned)
+    raise typer.Exit(exit_code(asked, work.done, chosen))
 
 
 def origin(asked: Campaign) -> dict[str, str]:
@@ -89,10 +91,10 @@ def forgotten(state: State, asked: Campaign, planned: Sequence[Stage], names: Se
     return dataclasses.replace(state, done={key: done for key, done in state.done.items() if key not in keys})
 
 
-def show(asked: Campaign, state: State, planned: Sequence[Stage]) -> None:
+def show(asked: Campaign, done: Mapping[str, Done], planned: Sequence[Stage]) -> None:
     view = Console(highlight=False, markup=False)
     if not view.is_terminal:
         view = Console(highlight=False, markup=False, width=140)
-    for sentence in errors(asked, state, planned):
+    for sentence in errors(asked, done, planned):
         view.print(printable(sentence), soft_wrap=True)
-    view.print(to_rich(table(asked, state, planned), wide=True))
+    view.print(to_rich(table(asked, done, planned), wide=True))

@@ -1,4 +1,4 @@
-"""Which stages are done, in a file of the campaign's folder: what a later call, or another machine's, goes on from."""
+"""Which stages are done, in a file a slice: what a later call goes on from, and slices of other machines add up to."""
 
 import dataclasses
 import json
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
+from tools.campaign.plan import Slice
 from tools.files import UnusableFile, read_json, validate, write_atomically
 
 # Format history of a State:
@@ -36,20 +37,21 @@ class State:
     origin: dict[str, str]
     done: dict[str, Done] = field(default_factory=dict)
 
-    def has(self, keys: tuple[str, ...]) -> bool:
-        return all(key in self.done for key in keys)
-
     def after(self, key: str, done: Done) -> "State":
         return dataclasses.replace(self, done={**self.done, key: done})
 
 
-def state_file(out: Path) -> Path:
-    return out / "campaign.json"
+def state_file(out: Path, part: Slice) -> Path:
+    return out / f"campaign{part.suffix}.json"
 
 
-def read_state(out: Path, origin: dict[str, str]) -> State:
-    """What is in the folder, or a new state. Raises UnusableFile for one that is damaged or of another origin."""
-    file = state_file(out)
+def read_states(out: Path, origin: dict[str, str], part: Slice) -> dict[Slice, State]:
+    """Of all slices; of one that has not begun a new one. Raises UnusableFile."""
+    return {each: read_state(state_file(out, each), origin) for each in part.all()}
+
+
+def read_state(file: Path, origin: dict[str, str]) -> State:
+    """What is in the file, or a new state. Raises UnusableFile for one that is damaged or of another origin."""
     if not file.exists():
         return State(SCHEMA_VERSION, origin)
     found = validate(read_json(file, WHAT), State, file, WHAT, SCHEMA_VERSION)
@@ -65,6 +67,5 @@ def read_state(out: Path, origin: dict[str, str]) -> State:
     return found
 
 
-def write_state(out: Path, state: State) -> None:
-    text = json.dumps(dataclasses.asdict(state), indent=1, sort_keys=True) + "\n"
-    write_atomically(state_file(out), text, WHAT)
+def write_state(file: Path, state: State) -> None:
+    write_atomically(file, json.dumps(dataclasses.asdict(state), indent=1, sort_keys=True) + "\n", WHAT)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.campaign.clock import PATIENCE_S, Clock, run
-from tools.campaign.plan import MINUTES, Campaign, Stage
-from tools.campaign.state import Done, State, write_state
+from tools.campaign.plan import MINUTES, Campaign, Slice, Stage
+from tools.campaign.state import Done, State, state_file, write_state
 from tools.merge import benchmarks, merge, read_parts
 from tools.records import Record, Run
 from tools.refresh import Refused, fit, refresh
@@ -27,28 +27,34 @@ FIRST_REASON = "measured by ci/gpu.sh in a folder of its own"
 class Work:
     """The campaign on this machine, in this call.
 
-    say  for progress, a line a stage
+    states  of every slice; its own grows
+    say     for progress, a line a stage
     """
 
     asked: Campaign
-    state: State
+    states: dict[Slice, State]
     clock: Clock
     say: Callable[[str], None]
+
+    @property
+    def done(self) -> dict[str, Done]:
+        """Of all slices."""
+        return {key: done for state in self.states.values() for key, done in state.done.items()}
 
     def all(self, chosen: Sequence[Stage], planned: Sequence[Stage]) -> None:
         """The chosen ones of what is planned, as far as what they need is done."""
         for stage in chosen:
             key = stage.key(self.asked.part)
-            if not stage.in_slice(self.asked.part) or key in self.state.done:
+            if not stage.in_slice(self.asked.part) or key in self.done:
                 continue
-            if not all(self.state.has(each.keys(self.asked.part)) for each in self.needed(stage, planned)):
+            if not set(self.needed(stage, planned)) <= self.done.keys():
                 continue
             if self.clock.left_s < LEAST_S:
                 return
             self.one(stage, key)
 
-    def needed(self, stage: Stage, stages: Sequence[Stage]) -> Iterator[Stage]:
-        return (each for each in stages if each.name in stage.needs)
+    def needed(self, stage: Stage, planned: Sequence[Stage]) -> Iterator[str]:
+        return (key for each in planned if each.name in stage.needs for key in each.keys(self.asked.part))
 
     def one(self, stage: Stage, key: str) -> None:
         self.say(f"{key}: begun, {self.clock.left_s:.0f} s are left")
@@ -58,8 +64,9 @@ class Work:
             self.say(f"{key}: not done yet; the same command goes on")
             return
         code, told = found
-        self.state = self.state.after(key, Done(code, round(time.monotonic() - began_s, 1), told))
-        write_state(self.asked.out, self.state)
+        own = self.asked.part
+        self.states[own] = self.states[own].after(key, Done(code, round(time.monotonic() - began_s, 1), told))
+        write_state(state_file(self.asked.out, own), self.states[own])
         self.say(f"{key}: {told}")
 
     # Stages.
@@ -88,7 +95,7 @@ class Work:
             code = run((*stage.command, *place, "--perf-minutes", f"{minutes:.2f}"), log, seconds, {})
             done = complete(file)
             if done is not None:
-                return fitting(code or 0, file, counted(done.records))
+                return fitting(3 if code is None else code, file, counted(done.records))
         if size(journal) > written:
             return None
         return 3, f"broke off: {sentence(log)}"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from tools.campaign import work as working
 from tools.campaign.clock import Clock, run
 from tools.campaign.plan import Campaign, Stage, slice_of
-from tools.campaign.state import SCHEMA_VERSION, State, read_state
+from tools.campaign.state import SCHEMA_VERSION, State, read_state, read_states
 from tools.campaign.view import errors, exit_code, table
 from tools.campaign.work import Work
 from tools.files import UnusableFile
@@ -57,7 +58,7 @@ def place(tmp_path: Path) -> Path:
 
 def work_on(place: Path, minutes=10.0, processes=1, part="1/1") -> Work:
     asked = Campaign(place, str(place / "python"), "cuda", "quick", processes, slice_of(part))
-    return Work(asked, read_state(place, {"commit": "c0ffee"}), Clock(minutes), lambda text: None)
+    return Work(asked, read_states(place, {"commit": "c0ffee"}, asked.part), Clock(minutes), lambda text: None)
 
 
 def script(place: Path, *lines: str) -> None:
@@ -73,7 +74,7 @@ def measuring(place: Path, name="process-1", sliced=False) -> Stage:
 
 
 def told(work: Work, key="process-1"):
-    found = work.state.done.get(key)
+    found = work.done.get(key)
     return (found.code, found.told) if found else None
 
 
@@ -82,7 +83,7 @@ def test_a_stage_is_done_when_every_selected_case_has_its_record(place):
     script(place, "whole")
     work.all([measuring(place)], [])
     assert told(work) == (0, "2 cases: 1 ok, 1 unsupported")
-    assert read_state(place, {"commit": "c0ffee"}) == work.state
+    assert read_states(place, {"commit": "c0ffee"}, work.asked.part) == work.states
 
 
 def test_after_a_crash_a_fresh_process_goes_on(place):
@@ -124,11 +125,11 @@ def test_a_stage_waits_for_what_it_needs_in_every_slice(place):
     script(place, "whole", "whole", "0")
     first = work_on(place, part="1/2")
     first.all([needed, waiting], [needed, waiting])
-    assert set(first.state.done) == {"process-1.1-of-2"}
-    assert "waits for process-1.2-of-2" in {row[-1] for row in table(first.asked, first.state, [needed, waiting]).rows}
+    assert set(first.done) == {"process-1.1-of-2"}
+    assert "waits for process-1.2-of-2" in {row[-1] for row in table(first.asked, first.done, [needed, waiting]).rows}
     second = work_on(place, part="2/2")
     second.all([needed, waiting], [needed, waiting])
-    assert set(second.state.done) == {"process-1.1-of-2", "process-1.2-of-2", "after"}
+    assert set(second.done) == {"process-1.1-of-2", "process-1.2-of-2", "after"}
     assert "--perf-shard 2/2" in calls(place)[1]
 
 
@@ -162,12 +163,12 @@ def test_the_exit_code_of_a_program_is_its_stages(place, code):
     stage = Stage("doctor", (str(place / "python"), "x"))
     work.all([stage], [stage])
     assert told(work, "doctor") == (code, f"doing {code}")
-    assert exit_code(work.asked, work.state, [stage]) == code
+    assert exit_code(work.asked, work.done, [stage]) == code
 
 
 def test_what_is_not_done_is_no_pass(place):
     work = work_on(place)
-    assert exit_code(work.asked, work.state, [measuring(place)]) == 3
+    assert exit_code(work.asked, work.done, [measuring(place)]) == 3
 
 
 def test_wrong_cases_are_named(place):
@@ -176,21 +177,21 @@ def test_wrong_cases_are_named(place):
     write_run(place / "whole.json", whole, {})
     script(place, "whole")
     work.all([measuring(place)], [])
-    assert errors(work.asked, work.state, [measuring(place)]) == [f"{CASE}: one element is off"]
+    assert errors(work.asked, work.done, [measuring(place)]) == [f"{CASE}: one element is off"]
 
 
 def test_a_state_of_other_code_is_refused(place):
     script(place, "whole")
     work_on(place).all([measuring(place)], [])
     with pytest.raises(UnusableFile, match="commit: c0ffee -> beef"):
-        read_state(place, {"commit": "beef"})
+        read_state(place / "campaign.json", {"commit": "beef"})
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"schema_version": 99}', '{"schema_version": 1, "origin": 3}'])
 def test_a_damaged_state_is_named(tmp_path, text):
     (tmp_path / "campaign.json").write_text(text)
     with pytest.raises(UnusableFile, match=r"campaign .*campaign\.json"):
-        read_state(tmp_path, {})
+        read_state(tmp_path / "campaign.json", {})
 
 
 def processes(place: Path, *statuses: str) -> list[Stage]:
@@ -229,6 +230,26 @@ def test_nothing_is_stored_of_nothing(place):
     assert "stored nothing" in said
 
 
+def test_slices_of_two_machines_add_up(place):
+    """Each writes a file of its own, so that folders can be laid together."""
+    needed = measuring(place, sliced=True)
+    script(place, "whole", "whole")
+    for part in ("1/2", "2/2"):
+        work_on(place, part=part).all([needed], [needed])
+    assert sorted(file.name for file in place.glob("campaign*")) == ["campaign.1-of-2.json", "campaign.2-of-2.json"]
+    assert set(work_on(place, part="1/2").done) == {"process-1.1-of-2", "process-1.2-of-2"}
+
+
+def test_a_process_that_had_to_be_ended_is_no_pass(place, monkeypatch):
+    work = work_on(place)
+    script(place, "whole")
+    monkeypatch.setattr(
+        working, "run", lambda command, *others: shutil.copy(place / "whole.json", place / "process-1.json") and None
+    )
+    work.all([measuring(place)], [])
+    assert told(work) == (3, "2 cases: 1 ok, 1 unsupported")
+
+
 def test_the_state_survives_a_round_trip(place):
-    assert read_state(place, {"commit": "x"}) == State(SCHEMA_VERSION, {"commit": "x"})
+    assert read_state(place / "none.json", {"commit": "x"}) == State(SCHEMA_VERSION, {"commit": "x"})
     assert read_run(place / "whole.json").records
