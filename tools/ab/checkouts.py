@@ -21,6 +21,7 @@ NOT_OF_THE_REPOSITORY = (
     ".venv*",
     ".wheels",
     "runs",
+    "mutants",
     "__pycache__",
     ".*_cache",
     ".hypothesis",

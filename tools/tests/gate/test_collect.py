@@ -78,12 +78,15 @@ def test_a_trial_holds_its_own_pairs_by_kind_and_its_share_of_the_time():
 
 
 @pytest.mark.parametrize("patch", sorted(ROOT.glob("fixtures/gate/commits/*.patch")), ids=lambda file: file.stem)
-def test_the_commits_of_the_nightly_lane_still_fit(patch):
+def test_the_commits_still_fit(patch):
     subprocess.run(["git", "apply", "--check", str(patch)], cwd=ROOT, check=True)
 
 
-def test_there_are_commits_for_the_nightly_lane():
-    assert len(list(ROOT.glob("fixtures/gate/commits/*.patch"))) == 2
+def test_there_are_commits_for_the_nightly_lane_and_for_planting():
+    lanes = (ROOT / "ci" / "gate.sh").read_text() + (ROOT / "ci" / "planted.sh").read_text()
+    names = {file.stem for file in ROOT.glob("fixtures/gate/commits/*.patch")}
+    assert names == {"comment", "three-percent", "wrong-element", "doubled-peak", "five-percent"}
+    assert all(name in lanes for name in names)
 
 
 def test_trials_of_another_machine_do_not_add_up(known):
