@@ -46,7 +46,8 @@ plant() {
     if [ $code -eq 1 ] && [ -n "$told" ]; then
         echo "$patch is red: ${told:0:240}"
     else
-        echo "$patch ended in $code, expected 1 and '$expected' of $victim; its log is $log" >&2
+        told=$(grep -F "$victim" "$log" | tail -n 1)
+        echo "$patch is not red (exit code $code, its log is $log): ${told:-nothing was said of $victim}" >&2
         failed=3
     fi
     git reset --quiet --hard HEAD~1

@@ -77,7 +77,7 @@ class Stage:
     measures whether it has a journal and a run file, and goes on where it was broken off
     once     whether a slice of its own does it: the first, or the last; None where every slice does its part
     sliced   whether every slice measures a part of its cases
-    told     how the line of its log begins that says what came of it; "" for the last one
+    told     what the line of its log holds that says what came of it; "" for the last one
     """
 
     name: str
@@ -117,7 +117,7 @@ def stages(asked: Campaign) -> tuple[Stage, ...]:
         Stage("store", needs=tuple(processes), once="last"),
         Stage("again", (*whole, *stored(asked)), needs=("store",), measures=True, once="last"),
         Stage("planted", planted(asked), needs=("store",), once="last"),
-        Stage("gate", gate(asked), once="last", told="A/B: "),
+        Stage("gate", gate(asked), once="last", told=" trials ("),
     ]
     return tuple(stage for stage in found if stage is not None)
 

@@ -152,8 +152,8 @@ def counted(records: Sequence[Record]) -> str:
     return f"{len(records)} cases: {found or 'none'}"
 
 
-def sentence(log: Path, beginning: str = "") -> str:
-    """Of what a program said, the last line that begins so, or else the last: for whom its log is too long."""
+def sentence(log: Path, part: str = "") -> str:
+    """Of what a program said, the last line that holds this, or else the last: for whom its log is too long."""
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    told = [line for line in lines if line.startswith(beginning)] or lines
+    told = [line for line in lines if part in line] or lines
     return printable(told[-1][:200]) if told else "said nothing"
