@@ -26,8 +26,8 @@ class Unfetched(Exception):
 
 
 def installed(file: Path) -> dict[str, str]:
-    """Canonical name -> version, of `pip list --format=freeze`."""
-    found = re.findall(r"^([\w.-]+)==([\w.!]+)", file.read_text(encoding="utf-8"), re.MULTILINE)
+    """Canonical name -> version, of `pip list --format=freeze`; "" for a line that has only a name."""
+    found = re.findall(r"^([\w.-]+)(?:==([\w.!]+)\S*)?$", file.read_text(encoding="utf-8"), re.MULTILINE)
     return {canonicalize_name(name): version for name, version in found}
 
 
