@@ -18,8 +18,8 @@ CASES = [
     case("inductor", "transformer-block", 16),
     case("inductor", "resnet18", 1),
     case("torchscript", "resnet18", 1),
-    case("inductor", "resnet18", 16),
-    case("torchscript", "resnet18", 16),
+    case("inductor", "resnet18", 16, "full"),
+    case("torchscript", "resnet18", 16, "full"),
     case("inductor", "resnet18", 128),
     case("torchscript", "resnet18", 128, "full"),
 ]

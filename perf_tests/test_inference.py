@@ -22,7 +22,7 @@ PROFILES = {
     "t5-small": {},
 }
 
-BUILDS = {"cnn": "quick", "resnet18": "standard", "mobilenet-v3-large": "standard", "bert-small": "standard"}
+BUILDS = {"cnn": "quick", "resnet18": "standard", "bert-small": "standard"}
 
 CASES = [
     *(case for model, profiles in PROFILES.items() for case in row(model, profiles)),

@@ -23,7 +23,7 @@ def embedded(model: str, utilization: float, cache: str) -> Case:
 def profile(name: str, model: str, utilization: float, cache: str) -> str:
     if name in QUICK:
         return "quick"
-    return "standard" if model != "qwen2-0.5b" and utilization in STANDARD[cache] else "full"
+    return "standard" if model == "qwen2-4l" and utilization in STANDARD[cache] else "full"
 
 
 # A cold start fills the compiler's cache, which the warm ones after it find.
