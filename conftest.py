@@ -35,7 +35,7 @@ from tools.baselines import Baseline, has_baseline, read_baselines
 from tools.compare import Verdict, exit_code, judge_record, judge_run
 from tools.files import UnusableFile, check_writable
 from tools.journal import Origin, open_journal
-from tools.records import Record, Run
+from tools.records import Record, Run, digest
 from tools.runs import write_run
 from tools.tables import Table, printable
 from tools.terminal import console, show
@@ -159,7 +159,9 @@ def open_asked_journal(config: pytest.Config) -> None:
     if file:
         commit, dirty = git_state()
         told = f"{commit}+changes" if dirty else commit
-        session.journal = open_journal(Path(file), Origin(told, session.profile, session.fingerprint.hash))
+        here = session.fingerprint
+        place = digest({"software": here.software, "device": here.device})
+        session.journal = open_journal(Path(file), Origin(told, session.profile, place), digest(here.machine))
 
 
 def baselines_folder(config: pytest.Config) -> Path | None:

@@ -21,23 +21,28 @@ REMEDY = "delete it to measure everything anew"
 
 @dataclass(frozen=True)
 class Origin:
-    """What all records of a journal have in common: numbers of other code, settings or machines are no part of it."""
+    """What all records of a journal have in common: numbers of other code, settings or devices are no part of it.
+
+    place  digest of the fingerprint's software and device. Another machine of the kind may go on: see Journal.mixed
+    """
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     commit: str
     profile: str
-    place: str  # hash of the fingerprint
+    place: str
     schema_version: int = SCHEMA_VERSION
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line: one of `origin` (the first), a case that was `begun`, one that was `left` on purpose, or its `record`."""
+    """A line: one of `origin` (the first), the `machine` that goes on from here, a case that was `begun`, one that was
+    `left` on purpose, or its `record`."""
 
     __pydantic_config__: ClassVar = {"extra": "forbid"}
 
     origin: Origin | None = None
+    machine: str = ""
     begun: str = ""
     left: str = ""
     record: Record | None = None
@@ -50,13 +55,20 @@ ENTRY = TypeAdapter(Entry)
 class Journal:
     """What a file holds, and its end, where more is written.
 
-    records  by case, as far as they were made
-    open     the case that was begun and of which nothing more is known: its process ended; "" for none
+    records   by case, as far as they were made
+    open      the case that was begun and of which nothing more is known: its process ended; "" for none
+    machines  digests of the machine parts of the fingerprints, of all that have written here
     """
 
     file: Path
     records: dict[str, Record] = field(default_factory=dict)
     open: str = ""
+    machines: set[str] = field(default_factory=set)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether several machines were at it: times of two GPUs are times of neither."""
+        return len(self.machines) > 1
 
     def kept(self, case: str, definition: str) -> Record | None:
         """The record of a case that need not be measured again. A case that ended its process is an error, and is one
@@ -90,21 +102,25 @@ def line(entry: Entry) -> str:
     return json.dumps(told, sort_keys=True, separators=(",", ":")) + "\n"
 
 
-def open_journal(file: Path, origin: Origin) -> Journal:
-    """What is in `file`, or a new one. Raises UnusableFile for one that is damaged or of another origin."""
+def open_journal(file: Path, origin: Origin, machine: str) -> Journal:
+    """What is in `file`, or a new one, which `machine` writes from now on. Raises UnusableFile for one that is damaged
+    or of another origin."""
     found = Journal(file)
     whole = whole_lines(file)
-    if not whole:
-        begin(found, origin)
     for number, text in enumerate(whole, 1):
         take(found, entry_of(text, file, number), origin, first=number == 1)
+    if not whole:
+        begin(found, Entry(origin=origin))
+    if machine not in found.machines:
+        begin(found, Entry(machine=machine))
+        found.machines.add(machine)
     return found
 
 
-def begin(journal: Journal, origin: Origin) -> None:
+def begin(journal: Journal, entry: Entry) -> None:
     try:
         journal.file.parent.mkdir(parents=True, exist_ok=True)
-        journal.append(Entry(origin=origin))
+        journal.append(entry)
     except OSError as error:
         raise UnusableFile(unwritable(journal.file, WHAT, error)) from error
 
@@ -131,6 +147,8 @@ def entry_of(text: str, file: Path, number: int) -> Entry:
 def take(found: Journal, entry: Entry, origin: Origin, *, first: bool) -> None:
     if first:
         refuse_other(entry.origin, origin, found.file)
+    elif entry.machine:
+        found.machines.add(entry.machine)
     elif entry.record is not None:
         found.records[entry.record.case], found.open = entry.record, ""
     else:
