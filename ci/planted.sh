@@ -54,9 +54,11 @@ plant() {
 }
 
 one=(-k "eager and $(cut -d/ -f3 <<<"$victim") and forward")
-measure=("$python" -m pytest perf_tests/test_attention.py --perf-device "$device" --perf-baselines "$baselines" --perf-run "$place/run.json")
+measure=("$python" -m pytest perf_tests/test_attention.py --perf-profile=full --perf-device="$device")
+# In one word each: of a value apart pytest would take the conftest.py above it, too, that of the tree which this is a copy of.
+measure+=(--perf-baselines="$baselines" --perf-run="$place/run.json")
 plant wrong-element "relative_error is" "${measure[@]}" "${one[@]}"
 plant doubled-peak "peak_allocated_bytes" "${measure[@]}" "${one[@]}"
 plant five-percent "latency_s regressed\|device_s regressed" \
-    "$python" -m tools ab --base HEAD~1 --head HEAD --device "$device" "${one[@]}" --json "$place/five-percent.json" --max-minutes 6
+    "$python" -m tools ab --base HEAD~1 --head HEAD --profile full --device "$device" "${one[@]}" --json "$place/five-percent.json" --max-minutes 6
 exit $failed

@@ -6,8 +6,10 @@ stop() {
 }
 
 python=$(command -v "${PYTHON:-python3}") || stop "found no '${PYTHON:-python3}'; name an interpreter: PYTHON=/path/to/python3"
+case $python in /*) ;; *) python=$PWD/$python ;; esac # callers go elsewhere; links tell an environment, and stay
 if compgen -G '.wheels/*.whl' >/dev/null; then
-    packages=$PWD/.wheels/packages
+    version=$("$python" - <<<'import sys; print("%d.%d" % sys.version_info[:2])') || stop "$python does not run"
+    packages=$PWD/.wheels/packages-$version # what one Python unpacked is nothing for another
     if [ ! -f "$packages/.complete" ]; then
         rm -rf "$packages"
         "$python" -m pip install --quiet --disable-pip-version-check --no-index --no-deps --target "$packages" .wheels/*.whl &&

@@ -110,6 +110,13 @@ def copy_files(repository: Path, place: Path) -> None:
         raise UnusableRevision(f"the files of {repository.resolve()} cannot be copied to {place}: {error}") from error
 
 
+def known_commit(repository: Path) -> str:
+    """What is checked out; a copy without a history is told that by PERF_COMMIT. Raises UnusableRevision."""
+    if not has_history(repository):
+        return os.environ.get("PERF_COMMIT") or "unknown"
+    return commit_of(repository, "HEAD")[:12]
+
+
 def has_history(repository: Path) -> bool:
     """Whether a git repository holds it; asked of the files, for git also fails for other reasons."""
     folder = repository.resolve()

@@ -1,7 +1,6 @@
 """python -m tools campaign: everything that a machine is asked which is at hand for minutes only."""
 
 import dataclasses
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from tools.ab.checkouts import UnusableRevision, commit_of
+from tools.ab.checkouts import known_commit
 from tools.ab.contest import PROFILES
 from tools.campaign.clock import Clock
 from tools.campaign.plan import BadSlice, Campaign, Stage, slice_of, stages
@@ -68,15 +67,7 @@ def campaign(
 
 def origin(asked: Campaign) -> dict[str, str]:
     told = {"device": asked.device, "profile": asked.profile, "slices": str(asked.part.count)}
-    return {"commit": commit(), **told, "arguments": " ".join(asked.arguments)}
-
-
-def commit() -> str:
-    """Of this checkout, or what PERF_COMMIT says of a copy without a history."""
-    try:
-        return commit_of(Path(), "HEAD")[:12]
-    except UnusableRevision:
-        return os.environ.get("PERF_COMMIT") or "unknown"
+    return {"commit": known_commit(Path()), **told, "arguments": " ".join(asked.arguments)}
 
 
 def refuse_unknown(names: Sequence[str], planned: Sequence[Stage]) -> None:

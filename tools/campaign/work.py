@@ -78,7 +78,7 @@ class Work:
         seconds = self.clock.left_s - PATIENCE_S
         option = MINUTES.get(stage.name)
         more = (option, f"{(seconds - LAST_CASE_S) / 60:.2f}") if option else ()
-        code = run((*stage.command, *more), log, seconds, {})
+        code = self.call((*stage.command, *more), log, seconds)
         return None if code is None else (code, sentence(log, stage.told))
 
     def measured(self, stage: Stage, key: str) -> tuple[int, str] | None:
@@ -92,13 +92,17 @@ class Work:
             file.unlink(missing_ok=True)
             seconds = self.clock.left_s - PATIENCE_S
             minutes = max(0.1, (seconds - LAST_CASE_S) / 60)
-            code = run((*stage.command, *place, "--perf-minutes", f"{minutes:.2f}"), log, seconds, {})
+            code = self.call((*stage.command, *place, "--perf-minutes", f"{minutes:.2f}"), log, seconds)
             done = complete(file)
             if done is not None:
                 return fitting(3 if code is None else code, file, counted(done.records))
         if size(journal) > written:
             return None
         return 3, f"broke off: {sentence(log)}"
+
+    def call(self, command: Sequence[str], log: Path, seconds: float) -> int | None:
+        """PYTHON: scripts that the campaign calls use its own interpreter."""
+        return run(command, log, seconds, {"PYTHON": self.asked.python})
 
     def stored(self) -> tuple[int, str]:
         """What is fit becomes a baseline; what is not is named, and stays without one."""

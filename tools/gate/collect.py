@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import datetime
 import math
-import os
 import statistics
 import time
 from collections import Counter
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tools.ab.checkouts import WORKTREE, checked_out, commit_of, git, has_history
+from tools.ab.checkouts import WORKTREE, checked_out, git, has_history, known_commit
 from tools.ab.job import INTERRUPTED, OUT_OF_TIME, Job, Judgement
 from tools.ab.pairs import LOST, Arm, Driver, Match, Status
 from tools.ab.rule import MARGINS, TRIM, Look, Rule
@@ -412,12 +411,9 @@ def now_utc() -> str:
 
 
 def frozen_at(repository: Path) -> str:
-    """The commit whose rule is tried, and whether files have been changed since. A copy without a history is told its
-    commit by PERF_COMMIT."""
-    if not has_history(repository):
-        return os.environ.get("PERF_COMMIT") or "unknown"
-    changed = git(repository, "status", "--porcelain").strip()
-    return commit_of(repository, "HEAD")[:12] + ("+changes" if changed else "")
+    """The commit whose rule is tried, and whether files have been changed since."""
+    changed = has_history(repository) and git(repository, "status", "--porcelain").strip()
+    return known_commit(repository) + ("+changes" if changed else "")
 
 
 def survey(setting: Setting) -> tuple[str, list[str]]:

@@ -46,14 +46,15 @@ def test_no_python_at_all(place, text):
 
 
 def test_what_was_brought_is_unpacked_once_and_used(place):
-    python = '#!/bin/sh\ncase "$*" in -) cat >/dev/null ;; *pip*) mkdir -p .wheels/packages; echo pip >>calls.log ;; '
+    python = '#!/bin/sh\ncase "$*" in -) sed -n "s/.*version_info.*/3.9/p" ;; '
+    python += "*pip*) mkdir -p .wheels/packages-3.9; echo pip >>calls.log ;; "
     python += '*) echo "$PYTHONPATH $*" >>calls.log ;; esac\n'
     program(place / "python", python)
     (place / ".wheels").mkdir()
     (place / ".wheels" / "pydantic-2-py3-none-any.whl").touch()
     for _ in range(2):
         assert run(place, "gpu.sh", "--out", "x", python=place / "python").returncode == 0
-    packages = place / ".wheels" / "packages"
+    packages = place / ".wheels" / "packages-3.9"  # another Python has a folder of its own
     call = f"{packages} -m tools campaign --out x"
     assert (place / "calls.log").read_text().splitlines() == ["pip", call, call]
 
