@@ -15,6 +15,7 @@ import pytest
 from fixtures.allocator import HISTORY_FOLDER, history_file
 from fixtures.case import PROFILES
 from fixtures.device import choose_device, set_up_process
+from fixtures.durations import stored_durations
 from fixtures.errors import SuiteError, UnknownDevice
 from fixtures.plugin import SESSION, Judge, measure
 from fixtures.progress import Progress
@@ -32,13 +33,14 @@ from fixtures.stop import Stop
 from tools import report as reports
 from tools import views
 from tools.baselines import Baseline, has_baseline, read_baselines
-from tools.compare import Verdict, exit_code, judge_record, judge_run
+from tools.compare import exit_code, judge_record, judge_run
 from tools.files import UnusableFile, check_writable
 from tools.journal import Origin, open_journal
 from tools.records import Record, Run, digest
 from tools.runs import write_run
 from tools.tables import Table, printable
 from tools.terminal import console, show
+from tools.verdict import Verdict
 
 __all__ = ["judge", "measure"]  # the fixtures that tests ask for
 
@@ -157,7 +159,7 @@ def prepare(config: pytest.Config) -> None:
 def open_asked_journal(config: pytest.Config) -> None:
     file, session = config.getoption("--perf-journal"), config.stash[SESSION]
     if file:
-        commit, dirty = git_state()
+        commit, dirty = git_state(aside=Path(file))
         told = f"{commit}+changes" if dirty else commit
         here = session.fingerprint
         place = digest({"software": here.software, "device": here.device})
@@ -180,11 +182,13 @@ def here(path: Path) -> Path:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    cases = cases_of(session.items)
-    session.config.stash[SESSION].selected = [case.id for case in cases.values()]
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if cases and reporter and not session.config.option.collectonly:
-        session.config.pluginmanager.register(Progress(reporter, len(cases)))
+    config, cases = session.config, cases_of(session.items)
+    config.stash[SESSION].selected = [case.id for case in cases.values()]
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if cases and reporter and not config.option.collectonly:
+        stored = baselines_folder(config) or config.rootpath / "baselines"
+        seconds = stored_durations(stored, config.stash[SESSION].fingerprint.slug)
+        config.pluginmanager.register(Progress(reporter, [item.nodeid for item in cases], seconds))
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ CASES = [
     case("torchscript", "resnet18", 1),
     case("inductor", "resnet18", 16, "full"),
     case("torchscript", "resnet18", 16, "full"),
-    case("inductor", "resnet18", 128),
+    case("inductor", "resnet18", 128, "full"),
     case("torchscript", "resnet18", 128, "full"),
 ]
 

@@ -38,6 +38,7 @@ from tools.merge import benchmarks, merge, read_parts
 from tools.page.document import html as whole_page
 from tools.page.subject import Subject, subject_of
 from tools.pull_request import comment
+from tools.quantities import counted
 from tools.records import BadRecord, Run
 from tools.refresh import Refused, Worse, refresh
 from tools.runs import read_run, write_run
@@ -183,15 +184,21 @@ def refresh_command(
     result = refresh(runs, baselines, reason, now, matching(runs, keyword), Manner(append, anchor))
     if markdown is not None:
         write_atomically(markdown, reports.markdown([changes(result.changes)], told_with(reason, runs)), "report")
-    for finding in result.changes:
-        print(printable(finding.sentence()))
-    print(f"wrote {', '.join(str(file) for file in result.files)} from {len(runs)} run{'s' if len(runs) > 1 else ''}")
+    for sentence in reports.news(result.changes):
+        print(printable(sentence))
+    print(stored_in(result.files, len(runs)))
+
+
+def stored_in(files: Sequence[Path], runs: int) -> str:
+    if not files:
+        return "nothing was written: what is stored says the same"
+    return f"wrote {', '.join(str(file) for file in files)} from {counted(runs, 'run')}"
 
 
 def told_with(reason: str, runs: Sequence[Run]) -> list[str]:
     """What a reviewer asks beside the numbers."""
     commits = ", ".join(dict.fromkeys(run.commit for run in runs))
-    where = f"{len(runs)} process{'es' if len(runs) > 1 else ''} on {runs[0].fingerprint.slug}, commit {commits}"
+    where = f"{counted(len(runs), 'process')} on {runs[0].fingerprint.slug}, commit {commits}"
     return [f"reason: {reason.strip() or 'none was needed'}", where]
 
 
@@ -217,7 +224,7 @@ def merge_command(
     parts = read_parts(files)
     run = merge(parts, with_holes=with_holes)
     write_run(output, run, benchmarks(part.file for part in parts))
-    print(f"{output}: {len(run.records)} cases from {len(parts)} shard{'s' if len(parts) > 1 else ''}")
+    print(f"{output}: {len(run.records)} cases from {counted(len(parts), 'shard')}")
 
 
 @app.command("durations")

@@ -9,11 +9,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from tools.causes import Cause, grouped
-from tools.compare import Verdict
 from tools.page.subject import Subject
 from tools.pull_request import clipped
 from tools.records import Record
 from tools.tables import printable
+from tools.verdict import Verdict
 
 MOST_OF_A_LEVEL = 10
 TITLE_WIDTH, MESSAGE_WIDTH = 200, 2000

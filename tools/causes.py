@@ -11,10 +11,11 @@ from itertools import combinations
 from pathlib import Path
 
 from tools.baselines import Baseline
-from tools.compare import SEVERITY, Finding, Verdict, elsewhere, lines_of
+from tools.compare import Finding, elsewhere, lines_of
 from tools.decided import measured_by_ab
 from tools.policy import EVERYTHING, SOFTWARE_AND_DEVICE
-from tools.records import Record, Run, unit_suffix
+from tools.records import Record, Run, path_of, unit_suffix
+from tools.verdict import SEVERITY, Verdict
 
 ATTENTION = (Verdict.REGRESSED, Verdict.MISSING, Verdict.INCOMPARABLE, Verdict.SUSPECT)
 CLEAN = (Verdict.UNCHANGED, Verdict.IMPROVED)
@@ -117,10 +118,6 @@ def size(finding: Finding) -> float:
     if finding.change is None:
         return 0.0
     return abs(math.log1p(finding.change)) if finding.change > -1 else math.inf
-
-
-def path_of(case: str) -> str:
-    return case.partition("/")[0]
 
 
 # keys: findings of one key have one cause

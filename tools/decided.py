@@ -8,9 +8,10 @@ from tools.ab.checkouts import WORKTREE
 from tools.ab.job import Judgement
 from tools.ab.outcome import UNJUDGED, Outcome, numbers, read_outcome
 from tools.ab.rule import MARGINS
-from tools.compare import SEVERITY, Finding, Verdict, exit_code
+from tools.compare import Finding, exit_code
 from tools.files import UnusableFile
 from tools.records import BROUGHT, Run
+from tools.verdict import SEVERITY, Verdict
 
 TIMES = frozenset(metric for _, metric in MARGINS)  # what an A/B measures
 OPEN = (Verdict.SUSPECT, Verdict.INCONCLUSIVE)  # what a stored number left open

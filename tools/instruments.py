@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from tools.compare import Finding, Verdict
+from tools.compare import Finding
 from tools.kernels import failures
 from tools.records import Metric, Record, Run
 from tools.report import Page
 from tools.tables import Table
+from tools.verdict import Verdict
 
 BLANK = "–"
 PATH = "instruments"

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tools.compare import SEVERITY, Finding, Verdict, software_differences, worst
+from tools.compare import Finding, software_differences, worst
 from tools.quantities import binary_size
-from tools.records import Record, Run
+from tools.records import Record, Run, path_of
 from tools.report import Page
 from tools.tables import Table
+from tools.verdict import SEVERITY, Verdict
 
 BLANK = "–"
 PREFIX = "kernels_"
@@ -69,7 +70,7 @@ def side(record: Record | None) -> Side:
 
 def tables(before: Mapping[str, Side], now: Mapping[str, Side], verdicts: Mapping[str, Verdict]) -> tuple[Table, ...]:
     """A table a path, that is an architecture and compiler; the worst first where there are verdicts."""
-    paths = sorted({name.partition("/")[0] for name in now}, key=natural)
+    paths = sorted({path_of(name) for name in now}, key=natural)
     return tuple(table(path, before, now, verdicts) for path in paths)
 
 
@@ -80,7 +81,7 @@ def natural(path: str) -> tuple[str, int]:
 
 
 def table(path: str, before: Mapping[str, Side], now: Mapping[str, Side], verdicts: Mapping[str, Verdict]) -> Table:
-    names = [name for name in now if name.partition("/")[0] == path]
+    names = [name for name in now if path_of(name) == path]
     if verdicts:
         names.sort(key=lambda name: (SEVERITY[verdicts[name]], name))
     columns = (*(["verdict"] if verdicts else []), "kernel", "status", *COLUMNS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from tools.compare import Finding
 from tools.memory_stats import Snapshot, broken_identities, is_bytes, stats_of
-from tools.quantities import binary_size
+from tools.quantities import binary_size, counted
 from tools.records import LARGEST, Record, Run
 from tools.report import Page
 from tools.snapshots import MEASURED_BY, shortened
@@ -87,8 +87,7 @@ def versions(a: Snapshot, b: Snapshot) -> str:
 
 def only_in(one: Snapshot, other: Snapshot) -> str:
     keys = sorted(one.stats.keys() - other.stats.keys())
-    number = f"{len(keys)} key{'s' if len(keys) > 1 else ''}"
-    return f"{number} only in {one.label}: {shortened(keys)}" if keys else ""
+    return f"{counted(len(keys), 'key')} only in {one.label}: {shortened(keys)}" if keys else ""
 
 
 def contradictions(snapshot: Snapshot) -> list[str]:

@@ -13,12 +13,13 @@ import typer
 
 from tools.ab.outcome import Outcome, cost
 from tools.causes import Cause, grouped
-from tools.compare import Finding, Verdict
+from tools.compare import Finding
 from tools.decided import final_code
 from tools.page.subject import Subject
 from tools.records import Run
 from tools.report import counts, effort, next_steps
 from tools.tables import escape_markdown, printable
+from tools.verdict import Verdict
 from tools.views import BLANK, change
 
 MOST_CHARACTERS = 60_000  # GitHub takes 65,536

@@ -11,3 +11,9 @@ def binary_size(value: float) -> str:
             return f"{scaled:.0f} B" if unit == "B" else f"{scaled:.2f} {unit}"
         scaled /= 1024
     return f"{scaled:.2f} {UNITS[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """1 case, 2 cases; 1 process, 2 processes."""
+    ending = "es" if noun.endswith("s") else "s"
+    return f"{number} {noun}{'' if number == 1 else ending}"

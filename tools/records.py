@@ -185,7 +185,12 @@ class Record:
 
     @property
     def path(self) -> str:
-        return self.case.partition("/")[0]
+        return path_of(self.case)
+
+
+def path_of(case: str) -> str:
+    """The first part of its id, which names the file of its baseline."""
+    return case.partition("/")[0]
 
 
 @dataclass(frozen=True)

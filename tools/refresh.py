@@ -10,10 +10,7 @@ from pathlib import Path
 from tools.baselines import SCHEMA_VERSION, Baseline, Stored, StoredCase, baseline_file, read_baselines, write_baselines
 from tools.compare import (
     LARGEST_DISTURBANCE,
-    SEVERITY,
-    WORSE,
     Finding,
-    Verdict,
     disturbance,
     judge_record,
     judge_run,
@@ -21,9 +18,10 @@ from tools.compare import (
     software_differences,
 )
 from tools.files import exclusive
-from tools.policy import EVERYTHING
-from tools.records import Fingerprint, Metric, Record, Run
+from tools.policy import EVERYTHING, policy_of
+from tools.records import Fingerprint, Metric, Record, Run, path_of
 from tools.succession import Manner, Succession
+from tools.verdict import SEVERITY, WORSE, Verdict
 
 SIGNIFICANT_DIGITS = 4
 SERIOUS = (Verdict.REGRESSED, Verdict.MISSING, Verdict.INCOMPARABLE)
@@ -54,7 +52,7 @@ def refresh(
     keep: Iterable[str] | None = None,
     manner: Manner = REPLACE,
 ) -> Refreshed:
-    """Write the baselines of all paths in `runs`, or nothing at all.
+    """Write the baselines of all paths in `runs` of which they say something new, or nothing at all.
 
     keep    case ids to refresh; None for all cases of the runs. Other stored cases stay as they are.
     Raises Refused (mixed devices, error records, worse without a reason, not passing against itself) and UnusableFile.
@@ -65,7 +63,7 @@ def refresh(
         for slug in slugs(fingerprint, chosen):
             held.enter_context(exclusive(root / slug, "baselines"))
         old = read_baselines(root, fingerprint.slug)
-        paths = sorted({case.partition("/")[0] for case in chosen})
+        paths = sorted({path_of(case) for case in chosen})
         gone = vanished_paths(runs, old)
         changes = differences(runs, chosen, {path: old[path] for path in old if path in paths or path in gone})
         measured = {path: fresh(path, chosen, runs, reason, now) for path in paths}
@@ -77,10 +75,19 @@ def refresh(
         new = [follow(old.get(path), measured[path], runs, accepted(changes, reason), manner) for path in paths]
         for baseline in new:
             refuse_failing_itself(runs, chosen, baseline)
-        written = write_baselines(root, new)
+        written = write_baselines(root, [each for each in new if not says_nothing_new(old.get(each.path), each)])
         for path in gone:
             baseline_file(root, old[path].fingerprint.slug, path).unlink()
         return Refreshed(tuple(written), tuple(changes))
+
+
+def says_nothing_new(old: Baseline | None, new: Baseline) -> bool:
+    """Such a file stays as it is, so that no diff shows what is merely newer: what compilers make is so everywhere."""
+    return old is not None and (old.fingerprint, timeless(old)) == (new.fingerprint, timeless(new))
+
+
+def timeless(baseline: Baseline) -> dict[str, StoredCase]:
+    return {case: dataclasses.replace(stored, origin=None) for case, stored in baseline.cases.items()}
 
 
 def fit(runs: Sequence[Run]) -> tuple[list[str], dict[str, str]]:
@@ -91,7 +98,7 @@ def fit(runs: Sequence[Run]) -> tuple[list[str], dict[str, str]]:
         records = [record for run in runs for record in run.records if record.case == case]
         try:
             refuse_unfit(case, records, len(runs))
-            alone = fresh(case.partition("/")[0], {case: records}, runs, "", now)
+            alone = fresh(path_of(case), {case: records}, runs, "", now)
             for number, record in enumerate(records, 1):
                 refuse_serious(judge_record(record, alone, fingerprint), number)
         except Refused as error:
@@ -214,7 +221,7 @@ def fresh(
     path: str, chosen: dict[str, list[Record]], runs: Sequence[Run], reason: str, now: datetime.datetime
 ) -> Baseline:
     """What these runs measured, with nothing of what was stored before."""
-    records = {case: found for case, found in chosen.items() if case.partition("/")[0] == path}
+    records = {case: found for case, found in chosen.items() if path_of(case) == path}
     cases = {case: stored_case(found) for case, found in records.items()}
     return Baseline(
         SCHEMA_VERSION,
@@ -246,14 +253,15 @@ def commits(runs: Sequence[Run]) -> str:
 
 def stored_case(records: Sequence[Record]) -> StoredCase:
     names = judged(records[0].metrics)  # the same in all records: refuse_unfit has seen to it
-    metrics = {name: stored_metric([record.metrics[name] for record in records]) for name in names}
+    metrics = {name: stored_metric(name, [record.metrics[name] for record in records]) for name in names}
     first = records[0]
     return StoredCase(first.definition, first.status, first.reason, metrics, software=first.software or None)
 
 
-def stored_metric(metrics: Sequence[Metric]) -> Stored:
+def stored_metric(name: str, metrics: Sequence[Metric]) -> Stored:
+    """A single value where all processes agree, unless it is by their number that a spread is judged."""
     rounded = tuple(short(metric.value) for metric in metrics)
-    values = rounded[:1] if len(set(rounded)) == 1 and isinstance(rounded[0], int) else rounded
+    values = rounded[:1] if len(set(rounded)) == 1 and not policy_of(name).noisy else rounded
     return Stored(values, outcomes=metrics[0].outcomes)
 
 
@@ -279,7 +287,7 @@ def merge(old: Baseline, new: Baseline, runs: Sequence[Run]) -> Baseline:
 
 def known(case: str, runs: Sequence[Run]) -> bool:
     """Whether the suite still has the case, as far as these runs looked."""
-    path = case.partition("/")[0]
+    path = path_of(case)
     return any(path not in run.selection.known or case in run.selection.known[path] for run in runs)
 
 

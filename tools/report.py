@@ -10,13 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tools.compare import Finding, Verdict
+from tools.compare import Finding
 from tools.files import UnusableFile, unwritable
 from tools.plots import Plot, file_names, svg
 from tools.policy import Rule, policy_of
-from tools.records import Run, Selection
+from tools.quantities import counted
+from tools.records import Run, Selection, path_of
 from tools.tables import Table, escape_markdown, to_markdown
+from tools.verdict import Verdict
 
+DEFAULT_PROFILE = "standard"
 DRAWN_ON_REQUEST = "the curves are drawn by  --markdown FILE: an SVG for each beside FILE"
 EXPLAINED = (Verdict.REGRESSED, Verdict.MISSING, Verdict.INCOMPARABLE, Verdict.SUSPECT)
 
@@ -62,6 +65,16 @@ def counts(run: Run, findings: Sequence[Finding]) -> str:
     return f"{len(run.records)} cases ({told or 'none measured'}); {len(findings)} metrics judged: {judged or 'none'}"
 
 
+def news(findings: Sequence[Finding]) -> list[str]:
+    """A sentence each; what is merely new is counted, path by path: nothing there is to be decided."""
+    new = [finding for finding in findings if finding.verdict is Verdict.NEW]
+    cases, metrics = Counter(path_of(case) for case in {f.case for f in new}), Counter(path_of(f.case) for f in new)
+    told = [
+        f"{path} is new: {counted(cases[path], 'case')}, {counted(metrics[path], 'metric')}" for path in sorted(cases)
+    ]
+    return [*(finding.sentence() for finding in findings if finding.verdict is not Verdict.NEW), *told]
+
+
 def effort(run: Run) -> str:
     phases = sorted(run.effort.phases_s.items(), key=lambda item: -item[1])
     told = ", ".join(f"{name} {value / run.effort.wall_s:.0%}" for name, value in phases) if run.effort.wall_s else ""
@@ -73,7 +86,8 @@ def next_steps(run: Run, findings: Sequence[Finding], run_file: Path | None, has
     name = str(run_file) if run_file else "RUN"
     steps = []
     if not has_baseline:
-        steps.append(f"{run.fingerprint.slug} has no baseline: make one with  bash ci/refresh.sh --runs 3")
+        profile = "" if run.profile == DEFAULT_PROFILE else f" --perf-profile {run.profile}"
+        steps.append(f"{run.fingerprint.slug} has no baseline: make one with  bash ci/refresh.sh --runs 3{profile}")
     elif verdicts & {Verdict.NEW, Verdict.IMPROVED}:
         steps.append(f"new or improved: store it with  python -m tools refresh {name}")
     if verdicts & {Verdict.INCOMPARABLE, Verdict.MISSING}:
@@ -106,7 +120,7 @@ def sentence(group: Sequence[Finding]) -> str:
     if len(group) == 1:
         return group[0].sentence()
     cases = list(dict.fromkeys(finding.case for finding in group))
-    more = f" and {len(cases) - 1} more case{'s' if len(cases) > 2 else ''}" if len(cases) > 1 else ""
+    more = f" and {counted(len(cases) - 1, 'more case')}" if len(cases) > 1 else ""
     return f"{cases[0]}{more}: {len(group)} metrics {group[0].verdict}: {group[0].reason}"
 
 

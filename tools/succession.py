@@ -13,9 +13,11 @@ from dataclasses import dataclass
 
 from tools import spread
 from tools.baselines import Anchor, Baseline, Stored, StoredCase, Values
-from tools.compare import Verdict, judge_value, neighbours
+from tools.compare import neighbours
+from tools.opinion import judge_value
 from tools.policy import decisive, policy_of
 from tools.records import Metric
+from tools.verdict import Verdict
 
 # Twice what a time on a known GPU needs before it may turn red, and still recent.
 MOST_PROCESSES = 20
@@ -87,6 +89,7 @@ def joined(old: Values, new: Values) -> Values:
 
 def kept(anchor: Anchor, values: Values, new: Stored, name: str) -> Anchor | None:
     """None where the values do as well: they are the same, or the anchor's processes are too few to judge by."""
-    too_few = policy_of(name).noisy and len(anchor.values) < spread.LEAST_PROCESSES
-    same = (anchor.values, anchor.outcomes) == (values, new.outcomes)
-    return None if too_few or same else anchor
+    noisy = policy_of(name).noisy
+    too_few = noisy and len(anchor.values) < spread.LEAST_PROCESSES
+    same = anchor.values == values if noisy else set(anchor.values) == set(values)
+    return None if too_few or (same and anchor.outcomes == new.outcomes) else anchor

@@ -4,7 +4,7 @@ import statistics
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from tools.compare import SEVERITY, Finding, Verdict, worst
+from tools.compare import Finding, worst
 from tools.compression import compression
 from tools.graphs import graphs_view
 from tools.instruments import instruments_view
@@ -17,6 +17,7 @@ from tools.report import Page
 from tools.startup.phases import WHOLE, metric_of
 from tools.startup.view import startup
 from tools.tables import Table
+from tools.verdict import SEVERITY, Verdict
 
 BLANK = "–"
 WHY_WIDTH = 70  # the whole sentence stands under the table

@@ -14,7 +14,7 @@ from tools.ab.contest import PROFILES, Request, contest
 from tools.ab.outcome import Outcome, sentences, table
 from tools.ab.rule import Rule
 from tools.arguments import ROOT, Baselines
-from tools.compare import Finding, Verdict
+from tools.compare import Finding
 from tools.decided import measured_by_ab
 from tools.files import check_writable, write_atomically
 from tools.interruption import interruptible
@@ -22,6 +22,7 @@ from tools.judged import judged
 from tools.records import BROUGHT
 from tools.tables import printable
 from tools.terminal import show, tell
+from tools.verdict import Verdict
 
 
 def ab(

@@ -16,7 +16,7 @@ from tools.ab.outcome import Outcome, Side
 from tools.ab.pairs import BASE, HEAD, TWIN, Arm, Driver
 from tools.ab.rule import Rule
 from tools.ab.selection import matching, select
-from tools.compare import Verdict
+from tools.verdict import Verdict
 
 PROFILES = ("quick", "standard", "full")
 TABLES = "perf_tests/test_*.py"

@@ -22,7 +22,8 @@ from tools.ab.rule import (
 )
 from tools.ab.slots import Duel, commonest_objection, log_ratios, rejected_share
 from tools.ab.workers import WorkerLost
-from tools.compare import Verdict
+from tools.quantities import counted
+from tools.verdict import Verdict
 
 Key = tuple[str, str]  # match, metric
 INTERRUPTED = "interrupted"
@@ -121,7 +122,7 @@ class Job:
     def progress(self, purpose: str, cases: int, pair_s: float, upto: int) -> str:
         doing = {"decide": f"looks at {', '.join(str(look.pairs) for look in self.rule.looks)}"}
         told = doing.get(purpose, f"{upto} fresh ones confirm what looks slower")
-        return f"pair {self.taken}: {cases} case{'s' if cases > 1 else ''}, {pair_s:.0f} s ({told})"
+        return f"pair {self.taken}: {counted(cases, 'case')}, {pair_s:.0f} s ({told})"
 
     def refuse_beyond_budget(self, cases: int) -> None:
         """Another pair would not end in time, at what a case took in the last one."""

@@ -18,6 +18,7 @@ from tools.ab.job import common_metrics
 from tools.ab.pairs import Driver, Match
 from tools.ab.rule import MARGINS, Estimate, Rule, estimate
 from tools.ab.slots import Duel, commonest_objection, log_ratios, rejected_share
+from tools.quantities import counted
 
 LEAST_PAIRS = 2
 CONFIDENCE = 0.95
@@ -62,7 +63,7 @@ def taken(driver: Driver, matches: Sequence[Match], end_s: float, say: Callable[
         begun_s = time.monotonic()
         duels += driver.run(fit, "decide", twin=False)
         pair_s = time.monotonic() - begun_s
-        say(f"pair {driver.pairs}: {len(fit)} case{'s' if len(fit) > 1 else ''}, {pair_s:.0f} s")
+        say(f"pair {driver.pairs}: {counted(len(fit), 'case')}, {pair_s:.0f} s")
     return duels
 
 

@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 from tools.ab.job import Judgement
 from tools.ab.rule import Rule
 from tools.ab.slots import Duel
-from tools.compare import SEVERITY, Verdict
 from tools.files import UnusableFile, read_json, remedy, validate
 from tools.records import Metric
 from tools.tables import Table
+from tools.verdict import SEVERITY, Verdict
 from tools.views import BLANK, WHY_WIDTH, seconds
 
 # Format history of an outcome in its file:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from scipy.stats import mstats
 from scipy.stats import t as student_t
 
-from tools.compare import Verdict
+from tools.verdict import Verdict
 
 T = TypeVar("T")
 

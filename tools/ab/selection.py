@@ -8,7 +8,7 @@ from typing import Any
 
 from tools.ab.job import Judgement
 from tools.ab.pairs import Match
-from tools.compare import Verdict
+from tools.verdict import Verdict
 
 OPERATORS = ("(", ")", "and", "or", "not")
 WORDS = re.compile(r"[()]|[^\s()]+")

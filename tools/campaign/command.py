@@ -16,7 +16,7 @@ from tools.campaign.plan import BadSlice, Campaign, Stage, slice_of, stages
 from tools.campaign.state import Done, State, read_states, state_file
 from tools.campaign.view import errors, exit_code, table
 from tools.campaign.work import Work
-from tools.files import check_writable
+from tools.files import check_writable, write_atomically
 from tools.tables import printable, to_rich
 from tools.terminal import tell
 
@@ -56,6 +56,7 @@ def campaign(
     planned = stages(asked)
     refuse_unknown([*(only or ()), *(again or ())], planned)
     check_writable(state_file(out, piece), "campaign")
+    keep_out_of_git(out)
     states = read_states(out, origin(asked), piece)
     states[piece] = forgotten(states[piece], asked, planned, again or ())
     work = Work(asked, states, clock, tell)
@@ -63,6 +64,12 @@ def campaign(
     work.all(chosen, planned)
     show(asked, work.done, planned)
     raise typer.Exit(exit_code(asked, work.done, chosen))
+
+
+def keep_out_of_git(out: Path) -> None:
+    """What is measured is no change of what is measured, wherever its folder lies."""
+    if not (out / ".gitignore").exists():
+        write_atomically(out / ".gitignore", "*\n", "campaign")
 
 
 def origin(asked: Campaign) -> dict[str, str]:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Sequence
 from xml.etree import ElementTree
 
-from tools.compare import Finding, Verdict, worst
-from tools.records import Record, Run
+from tools.compare import Finding, worst
+from tools.records import Record, Run, path_of
 from tools.tables import printable
+from tools.verdict import Verdict
 
 NOT_PASSED = {
     Verdict.REGRESSED: "failure",
@@ -25,8 +26,8 @@ def export(run: Run, findings: Sequence[Finding]) -> str:
     root = ElementTree.Element("testsuites", name="perf-ratchet")
     records, by_case = {record.case: record for record in run.records}, findings_of(findings)
     cases = sorted(records.keys() | by_case.keys())
-    for path in dict.fromkeys(case.partition("/")[0] for case in cases):
-        of_path = [case for case in cases if case.partition("/")[0] == path]
+    for path in dict.fromkeys(path_of(case) for case in cases):
+        of_path = [case for case in cases if path_of(case) == path]
         tests = [test_case(run, case, records.get(case), by_case.get(case, ())) for case in of_path]
         root.append(suite(run, path, tests))
     ElementTree.indent(root)
@@ -60,7 +61,7 @@ def suite(run: Run, path: str, tests: Sequence[ElementTree.Element]) -> ElementT
 
 def test_case(run: Run, case: str, record: Record | None, findings: Sequence[Finding]) -> ElementTree.Element:
     file, _, _ = record.node.partition("::") if record else ("", "", "")
-    module = file.removesuffix(".py").replace("/", ".") or case.partition("/")[0]
+    module = file.removesuffix(".py").replace("/", ".") or path_of(case)
     found = ElementTree.Element("testcase", classname=text(module), name=text(case))
     found.set("time", f"{max(record.wall_s, 0.0) if record else 0.0:.3f}")
     if file:

@@ -8,10 +8,11 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from tools.compare import Finding, Verdict
+from tools.compare import Finding
 from tools.export.figures import Figure, figures
 from tools.records import Run, digest
 from tools.tables import printable
+from tools.verdict import Verdict
 
 PREFIX = "perf_ratchet"
 FINDINGS = f"{PREFIX}_findings"

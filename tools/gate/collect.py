@@ -25,7 +25,6 @@ from tools.ab.slots import (
     rejected_share,
 )
 from tools.ab.workers import SETTINGS, WorkerLost
-from tools.compare import Verdict
 from tools.files import UnusableFile
 from tools.gate.trials import (
     BIMODAL,
@@ -38,6 +37,7 @@ from tools.gate.trials import (
     shortened,
     write_trials,
 )
+from tools.verdict import Verdict
 
 HANG_S = 300.0
 LEAST_HANG_S = 60.0  # of an answer that is waited for when the time is nearly over

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 from scipy.stats import binomtest
 
-from tools.compare import Verdict
 from tools.gate.rules import RULES, Archive, GateRule, Outcome
 from tools.gate.trials import INJECTED, STEADY, UNCHANGED, VERDICTS, Trial, TrialFile
+from tools.verdict import Verdict
 
 MATCHED_FALSE_ALARMS = 0.01
 POWER = 0.9

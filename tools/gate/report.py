@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from tools.compare import Verdict
 from tools.gate.rates import (
     APART_SHARE,
     DANGEROUS_PER_CENT,
@@ -24,6 +23,7 @@ from tools.gate.rules import AB
 from tools.gate.trials import BIMODAL, INJECTED, UNCHANGED, VERDICTS, Trial, TrialFile
 from tools.spread import relative
 from tools.tables import Table, escape_markdown, to_markdown
+from tools.verdict import Verdict
 
 BLANK = "–"
 

@@ -20,9 +20,10 @@ from scipy.stats import t as student_t
 
 from tools import spread
 from tools.ab.rule import estimate
-from tools.compare import Verdict, judge_spread
 from tools.gate.trials import UNCHANGED, Pair, Slots, Trial
+from tools.opinion import judge_spread
 from tools.policy import policy_of
+from tools.verdict import Verdict
 
 LEAST_ROUND_S = 0.005
 LEAST_P = 1e-300  # stands for a p too small for a float, so that its logarithm exists
@@ -264,7 +265,7 @@ def wilcoxon_p(ratios: Sequence[float]) -> float | None:
 
 
 def screen(trial: Trial, archive: Archive) -> Outcome | None:
-    """One process against a stored baseline, by the code that judges a time metric (tools.compare.judge_spread)."""
+    """One process against a stored baseline, by the code that judges a time metric (tools.opinion.judge_spread)."""
     baseline = {workload: found for workload, kept in archive.before(trial).items() if (found := stored_values(kept))}
     values = baseline.pop(trial.workload, None)
     if values is None or not trial.ab_pairs:

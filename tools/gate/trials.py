@@ -13,8 +13,8 @@ from typing import Any, ClassVar, Literal
 from pydantic import TypeAdapter, ValidationError
 
 from tools.ab.slots import balanced
-from tools.compare import Verdict
 from tools.files import UnusableFile, first_problem, reason, write_atomically
+from tools.verdict import Verdict
 
 # Format history of a TrialFile:
 #   1  first form

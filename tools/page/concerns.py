@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.causes import Cause, grouped
-from tools.compare import SEVERITY, Finding
+from tools.compare import Finding
 from tools.page.distributions import Distribution, distribution
 from tools.page.drawings import Axis, Line, Mark, Row, chart, strip
 from tools.page.subject import Subject
@@ -12,6 +12,7 @@ from tools.page.summary import joined
 from tools.page.texts import interval, percent, told
 from tools.records import Metric, Record
 from tools.tables import Table
+from tools.verdict import SEVERITY
 from tools.views import BLANK, show
 
 KEPT = ("case", "base", "this run")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from tools.ab.outcome import Outcome
 from tools.ab.slots import Duel
 from tools.page.subject import Subject
+from tools.quantities import counted
 from tools.records import unit_suffix
 
 MOST_VALUES = 30  # of a side: evenly chosen from their order, both ends among them
@@ -67,10 +68,6 @@ def of_processes(subject: Subject, case: str, metric: str) -> tuple[Side, Side] 
     return Side(f"baseline, {counted(len(before), 'process')}", before), Side(
         f"this run, {counted(len(now), 'round')}", now
     )
-
-
-def counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" + ("" if number == 1 else "es" if noun.endswith("s") else "s")
 
 
 def unit_of(metric: str, values: Sequence[float]) -> tuple[str, float]:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from tools.compare import Verdict
 from tools.page.concerns import concerns
 from tools.page.dossiers import dossiers
 from tools.page.drawings import symbol
@@ -15,6 +14,7 @@ from tools.page.shell import page, safe
 from tools.page.subject import Subject
 from tools.page.summary import summary
 from tools.report import next_steps
+from tools.verdict import Verdict
 
 __all__ = ["Subject", "html"]
 

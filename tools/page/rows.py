@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tools.compare import SEVERITY, Finding, Verdict, worst
+from tools.compare import Finding, worst
 from tools.page.drawings import sparkline
 from tools.page.subject import Subject
-from tools.records import Metric
+from tools.records import Metric, path_of
+from tools.verdict import SEVERITY, Verdict
 from tools.views import (
     accuracy,
     best_speedup,
@@ -54,7 +55,7 @@ def case_row(subject: Subject, case: str) -> CaseRow:
         worst(findings),
         case,
         record.status if record else ABSENT,
-        case.partition("/")[0],
+        path_of(case),
         cells(metrics, time),
         reason if len(reason) <= LONGEST_WHY else f"{reason[: LONGEST_WHY - 1]}…",
         keys(metrics, time),

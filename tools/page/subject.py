@@ -10,7 +10,7 @@ from tools.baselines import Stored
 from tools.compare import Finding
 from tools.decided import decided, read_outcomes
 from tools.judged import Judged, judged
-from tools.records import Metric, Record
+from tools.records import Metric, Record, path_of
 
 Recent = Mapping[tuple[str, str], Sequence[tuple[str, float]]]  # case, metric -> commit, value, in the order of time
 
@@ -36,7 +36,7 @@ class Subject(Judged):
         return found
 
     def stored(self, case: str, metric: str) -> Stored | None:
-        baseline = self.baselines.get(case.partition("/")[0])
+        baseline = self.baselines.get(path_of(case))
         kept = baseline.cases.get(case) if baseline else None
         return kept.metrics.get(metric) if kept else None
 

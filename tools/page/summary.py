@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tools.causes import ATTENTION
-from tools.compare import Verdict, worst
+from tools.compare import worst
 from tools.decided import final_code
 from tools.page.subject import Subject
 from tools.records import Run
 from tools.report import counts, effort
+from tools.verdict import Verdict
 
 EVERYTHING = ("software", "device", "machine")
 MEANINGS = {0: "nothing regressed", 1: "regressed", 3: "could not judge"}

@@ -1,6 +1,7 @@
 """Numbers of findings and metrics as the page writes them."""
 
-from tools.compare import Finding, Number
+from tools.compare import Finding
+from tools.opinion import Number
 from tools.records import Metric
 from tools.tables import printable
 from tools.views import BLANK, show

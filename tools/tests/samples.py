@@ -7,7 +7,7 @@ from typing import Any
 
 from tools import baselines, runs
 from tools.baselines import Anchor, Baseline, Origin, Stored, StoredCase
-from tools.records import Effort, Fingerprint, Metric, Record, Run, Selection
+from tools.records import Effort, Fingerprint, Metric, Record, Run, Selection, path_of
 
 CASE = "attention/eager/d64-s256/forward"
 OTHER = "attention/compiled/d64-s256/forward"
@@ -65,7 +65,7 @@ def run(
     """By default the suite knew, selected and measured exactly these records."""
     ids = tuple(record.case for record in records)
     paths = {record.path for record in records}
-    knew = {path: tuple(case for case in ids if case.partition("/")[0] == path) for path in paths}
+    knew = {path: tuple(case for case in ids if path_of(case) == path) for path in paths}
     return Run(
         runs.SCHEMA_VERSION,
         next(MOMENTS),

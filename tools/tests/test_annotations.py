@@ -6,10 +6,11 @@ import pytest
 
 from tools.annotations import annotations, lines_of
 from tools.causes import Cause
-from tools.compare import Finding, Verdict, judge_run
+from tools.compare import Finding, judge_run
 from tools.page.subject import Subject
 from tools.tests.samples import CASE, NASTY, OTHER, record, run
 from tools.tests.test_tables import HOSTILE
+from tools.verdict import Verdict
 
 TEST = "perf_tests/test_attention.py"
 UNESCAPES = {"%0A": "\n", "%0D": "\r", "%3A": ":", "%2C": ",", "%25": "%"}

@@ -7,9 +7,10 @@ import pytest
 from tools import causes
 from tools.baselines import StoredCase
 from tools.causes import grouped
-from tools.compare import Finding, Verdict, judge_run
+from tools.compare import Finding, judge_run
 from tools.records import Metric
 from tools.tests.samples import CASE, NASTY, OTHER, anchored, baseline, fingerprint, record, run, stored
+from tools.verdict import Verdict
 
 STEADY = (0.01, 0.0101, 0.0099)
 METHODS = ("eager", "compiled")

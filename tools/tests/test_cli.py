@@ -10,7 +10,7 @@ import pytest
 
 from tools.ab.command import left_open
 from tools.baselines import read_baselines, write_baselines
-from tools.compare import Finding, Verdict
+from tools.compare import Finding
 from tools.gate.trials import TrialFile, write_trials
 from tools.interruption import interruptible
 from tools.memory_stats import metric_of
@@ -33,6 +33,7 @@ from tools.tests.samples import (
     stored,
 )
 from tools.tests.test_memory_stats import SAMPLE
+from tools.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 STEADY = (0.01, 0.0101, 0.0099)
@@ -380,9 +381,17 @@ def test_refresh_makes_a_baseline_of_several_runs_that_compare_then_accepts(tool
     runs = [run_file(tmp_path, one, f"{number}.json") for number, one in enumerate(made)]
     answer = tool("refresh", *runs, "--baselines", tmp_path / "b")
     assert (answer.code, answer.err) == (0, "")
-    assert f"{tmp_path / 'b' / SLUG / 'attention.json'} from 3 runs" in answer.out
+    written = f"wrote {tmp_path / 'b' / SLUG / 'attention.json'} from 3 runs"
+    assert answer.out.splitlines() == ["attention is new: 1 case, 3 metrics", written]
     assert read_baselines(tmp_path / "b", SLUG)["attention"].cases[CASE].metrics["latency_s"].values == STEADY
     assert tool("compare", runs[0], "--baselines", tmp_path / "b", "--require-baseline").code == 0
+
+
+def test_refresh_of_the_same_numbers_writes_nothing(tool, tmp_path):
+    file = run_file(tmp_path, run(record(graph_count=1)))
+    assert tool("refresh", file, "--baselines", tmp_path / "b").code == 0
+    answer = tool("refresh", file, "--baselines", tmp_path / "b")
+    assert (answer.code, answer.out) == (0, "nothing was written: what is stored says the same\n")
 
 
 def test_refresh_refuses_worse_numbers_with_exit_1_until_a_reason_is_given(tool, tmp_path, stored_at):

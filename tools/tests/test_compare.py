@@ -6,20 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools import spread
-from tools.compare import (
-    SEVERITY,
-    Finding,
-    Verdict,
-    exit_code,
-    judge_error,
-    judge_exact,
-    judge_record,
-    judge_run,
-    judge_spread,
-    measured_anything,
-    spread_verdict,
-    worst,
-)
+from tools.compare import Finding, exit_code, judge_record, judge_run, measured_anything, worst
+from tools.opinion import judge_error, judge_exact, judge_spread, spread_verdict
 from tools.policy import POLICIES, Rule, decisive
 from tools.records import UNITS, Metric
 from tools.refresh import stored_metric
@@ -37,6 +25,7 @@ from tools.tests.samples import (
     run,
     stored,
 )
+from tools.verdict import SEVERITY, Verdict
 
 REGRESSED, IMPROVED, UNCHANGED = Verdict.REGRESSED, Verdict.IMPROVED, Verdict.UNCHANGED
 INCONCLUSIVE, SUSPECT, NEW = Verdict.INCONCLUSIVE, Verdict.SUSPECT, Verdict.NEW
@@ -976,7 +965,7 @@ OWN = {
 def test_a_record_passes_against_a_baseline_made_of_itself(values, processes):
     exact = stored(**{name: (value,) * processes for name, value in values.items()})
     rounded = dataclasses.replace(
-        exact, metrics={name: stored_metric([Metric(value)] * processes) for name, value in values.items()}
+        exact, metrics={name: stored_metric(name, [Metric(value)] * processes) for name, value in values.items()}
     )
     for before in (exact, rounded):
         verdicts = {finding.verdict for finding in judged(record(**values), before).values()}

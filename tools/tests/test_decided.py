@@ -3,11 +3,12 @@ from dataclasses import replace
 import pytest
 
 from tools.ab.job import Judgement
-from tools.compare import Finding, Verdict
+from tools.compare import Finding
 from tools.decided import decided, final_code, foreign, read_outcomes
 from tools.files import UnusableFile
 from tools.tests.ab.test_outcome import HEAD, judgement, outcome, outcome_file
 from tools.tests.samples import CASE, OTHER, record, run
+from tools.verdict import Verdict
 
 RUN = replace(run(record(latency_s=0.01), commit=HEAD[:12]), created_utc="2026-11-22T07:00:00+00:00")
 SUSPECT = Finding(CASE, "latency_s", Verdict.SUSPECT, "0.01 -> 0.012; an A/B decides", 0.01, 0.012, 0.2, 0.1, 0.3)

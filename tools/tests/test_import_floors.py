@@ -1,4 +1,4 @@
-"""Imports go down only: perf_tests, conftest, fixtures/plugin, measuring, material; beside them tools, torch-free."""
+"""Imports go down only: perf_tests, conftest, fixtures/plugin, steps, measuring, material; beside them tools."""
 
 import ast
 import subprocess
@@ -56,8 +56,9 @@ def forbidden(file, name):
         "material knows no pytest": material and within(name, "pytest", "_pytest", "pytest_benchmark"),
         "material knows no tools": material and within(name, "tools"),
         "material knows nothing of measuring": material
-        and within(name, "fixtures.plugin", "fixtures.session", "fixtures.case"),
-        "measuring knows no plugin": top == "fixtures" and file.name != "plugin.py" and within(name, "fixtures.plugin"),
+        and within(name, "fixtures.plugin", "fixtures.steps", "fixtures.session", "fixtures.case"),
+        "measuring knows no plugin": top == "fixtures" and within(name, "fixtures.plugin"),
+        "only the plugin takes the steps": str(file) != "fixtures/plugin.py" and within(name, "fixtures.steps"),
     }
     return next((rule for rule, broken in rules.items() if broken), None)
 
@@ -98,6 +99,8 @@ def test_the_floors_cover_the_project():
         ("fixtures/plugin.py", "from perf_tests import test_mxint8", "no perf_tests"),
         ("fixtures/session.py", "from fixtures.plugin import measure", "no plugin"),
         ("fixtures/session.py", "from . import plugin", "no plugin"),
+        ("fixtures/session.py", "from fixtures.steps import check_limits", "only the plugin"),
+        ("conftest.py", "from fixtures.steps import measured", "only the plugin"),
         ("fixtures/session.py", "import baselines", "ci or baselines"),
         ("perf_tests/test_mxint8.py", "from tools.records import Record", "no tools"),
         ("perf_tests/test_mxint8.py", "from perf_tests.test_compile import CASES", "no tools"),
@@ -125,6 +128,7 @@ def test_a_planted_import_is_found(file, line, rule):
         ("fixtures/plugin.py", "import pytest, torch"),
         ("fixtures/plugin.py", "from tools.records import Record"),
         ("fixtures/plugin.py", "from tools import records"),
+        ("fixtures/plugin.py", "from fixtures.steps import measured"),
         ("fixtures/allocator.py", "from tools.memory_stats import metric_of"),
         ("perf_tests/test_mxint8.py", "from fixtures.plugin import Measure"),
         ("conftest.py", "from tools.compare import judge_run"),

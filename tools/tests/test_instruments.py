@@ -2,10 +2,11 @@
 
 import pytest
 
-from tools.compare import Verdict, judge_run
+from tools.compare import judge_run
 from tools.policy import PARTED
 from tools.records import Metric
 from tools.tests.samples import CASE, record, run
+from tools.verdict import Verdict
 from tools.views import VIEWS
 
 GPU = {

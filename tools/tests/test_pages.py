@@ -13,6 +13,7 @@ PAGES = (
     "baselines/README.md",
     "baselines/RESULTS.md",
     "ci/README.md",
+    "tools/ab/README.md",
     "tools/history/README.md",
     ".github/CONTRIBUTING.md",
     ".github/CHANGELOG.md",

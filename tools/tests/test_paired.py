@@ -10,12 +10,14 @@ from scipy.optimize import minimize_scalar
 
 from tools import paired
 from tools.baselines import Stored, read_baselines, write_baselines
-from tools.compare import Verdict, judge_paired, judge_record
+from tools.compare import judge_record
+from tools.opinion import judge_paired
 from tools.paired import Drop, Flips, chance_of_gain, chance_of_loss, deciding_count, flips, score, score_interval
 from tools.records import BadRecord, Metric, Outcomes, outcomes_of
 from tools.refresh import refresh
 from tools.tests.samples import CASE, SLUG, baseline, fingerprint, record, run, stored
 from tools.tests.test_refresh import NOW
+from tools.verdict import Verdict
 
 COUNT = 1797
 BEFORE = 1747  # right, of COUNT

@@ -8,12 +8,13 @@ import typer
 from markdown_it import MarkdownIt
 
 from tools.causes import Cause
-from tools.compare import Finding, Verdict, judge_run
+from tools.compare import Finding, judge_run
 from tools.page.subject import Subject
 from tools.pull_request import comment, marker, written
 from tools.tests.ab.test_outcome import judgement, outcome
 from tools.tests.samples import CASE, NASTY, SLUG, baseline, full_baseline, full_run, record, run, stored
 from tools.tests.test_tables import HOSTILE
+from tools.verdict import Verdict
 
 SCREEN = 45
 

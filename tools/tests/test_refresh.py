@@ -11,11 +11,12 @@ import pytest
 
 from tools import files
 from tools.baselines import baseline_file, read_baselines, write_baselines
-from tools.compare import Verdict, exit_code, judge_run
+from tools.compare import exit_code, judge_run
 from tools.files import UnusableFile, exclusive
 from tools.records import Metric
 from tools.refresh import Refused, Worse, refresh, short, stored_metric
 from tools.tests.samples import CASE, OTHER, SLUG, baseline, fingerprint, full_run, record, run, run_file, stored
+from tools.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[2]
 NOW = datetime.datetime(2026, 11, 21, 7, 0, tzinfo=datetime.UTC)
@@ -60,7 +61,12 @@ def test_noisy_numbers_are_kept_one_a_process_and_equal_integers_once(tmp_path):
 
 
 def test_equal_times_are_still_three_processes():
-    assert stored_metric([Metric(0.01)] * 3).values == (0.01, 0.01, 0.01)
+    assert stored_metric("latency_s", [Metric(0.01)] * 3).values == (0.01, 0.01, 0.01)
+
+
+def test_equal_errors_are_one_number():
+    assert stored_metric("relative_error", [Metric(0.01)] * 3).values == (0.01,)
+    assert stored_metric("relative_error", [Metric(0.01), Metric(0.02)]).values == (0.01, 0.02)
 
 
 @pytest.mark.parametrize(
@@ -109,15 +115,27 @@ def test_a_run_passes_against_the_baseline_made_of_it(tmp_path):
     assert exit_code(full_run(), findings, require_baseline=True) == 0
 
 
-def test_the_same_refresh_twice_writes_the_same_bytes(tmp_path):
+def test_a_refresh_that_says_nothing_new_leaves_the_file_as_it_is(tmp_path):
     refresh([full_run() for _ in range(3)], tmp_path, "", NOW)
     first = files_of(tmp_path)
     assert json.loads(first["attention.json"])["created_utc"] == "2026-11-21T07:00:00+00:00"
     moment_later = NOW + datetime.timedelta(microseconds=5)
     result = refresh([full_run() for _ in range(3)], tmp_path, "", moment_later)
     assert files_of(tmp_path) == first
-    assert result.changes == ()
-    assert {file.name for file in result.files} == set(first) == {"attention.json", "mxint8.json"}
+    assert result.changes == result.files == ()
+    assert set(first) == {"attention.json", "mxint8.json"}
+
+
+def test_of_two_paths_only_the_one_that_changed_is_written(tmp_path):
+    other = record("mxint8/a", graph_count=1)
+    refresh([run(record(graph_count=2), other)], tmp_path, "", NOW)
+    [file] = refresh([run(record(graph_count=1), other)], tmp_path, "", NOW).files
+    assert file.name == "attention.json"
+
+
+def test_equal_numbers_of_fewer_processes_are_nothing_new(tmp_path):
+    refresh(three(40.0, 40.0, 40.0, metric="sqnr_db"), tmp_path, "", NOW)
+    assert refresh(three(40.0, metric="sqnr_db"), tmp_path, "", NOW).files == ()
 
 
 # ---------------------------------------------------------------- worse needs a reason
@@ -422,7 +440,7 @@ def test_stored_text_is_plain_json_whatever_the_case_is_called(tmp_path):
 
 def test_a_limit_and_samples_do_not_matter_to_what_is_stored():
     one = Metric(0.012345, (0.01, 0.02), 1.0)
-    assert stored_metric([one] * 2) == stored_metric([Metric(0.012345)] * 2)
+    assert stored_metric("latency_s", [one] * 2) == stored_metric("latency_s", [Metric(0.012345)] * 2)
 
 
 def test_a_baseline_of_an_earlier_device_state_is_still_the_yardstick_of_worse(tmp_path):

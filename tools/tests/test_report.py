@@ -7,13 +7,14 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tools import report
-from tools.compare import Finding, Verdict, judge_run
+from tools.compare import Finding, judge_run
 from tools.files import UnusableFile
 from tools.plots import Line, Plot
 from tools.records import Effort
 from tools.tables import Table, printable
 from tools.tests.samples import CASE, NASTY, OTHER, SLUG, baseline, full_baseline, full_run, record, run, stored
 from tools.tests.test_tables import HOSTILE, rendered_cells
+from tools.verdict import Verdict
 
 RUN = Path("runs/now.json")
 
@@ -68,6 +69,14 @@ def test_a_device_without_baseline_says_how_to_make_one():
     told = steps(Verdict.NEW, has_baseline=False)
     assert f"{SLUG} has no baseline: make one with" in told
     assert "python -m tools refresh" not in told
+
+
+def test_its_baseline_is_of_the_profile_that_was_run():
+    quick, standard = (dataclasses.replace(run(record()), profile=profile) for profile in ("quick", "standard"))
+    [told] = report.next_steps(quick, [], RUN, False)
+    assert told.endswith("bash ci/refresh.sh --runs 3 --perf-profile quick")
+    [told] = report.next_steps(standard, [], RUN, False)
+    assert told.endswith("bash ci/refresh.sh --runs 3")
 
 
 @pytest.mark.parametrize("verdicts", [(), (Verdict.UNCHANGED,), (Verdict.INCONCLUSIVE,), (Verdict.REGRESSED,)])

@@ -5,12 +5,13 @@ import json
 import pytest
 
 from tools.baselines import SCHEMA_VERSION, baseline_file, read_baselines
-from tools.compare import Finding, Verdict, judge_record, judge_run
+from tools.compare import Finding, judge_record, judge_run
 from tools.records import Metric
 from tools.refresh import Refused, refresh
 from tools.runs import read_run
 from tools.tests.samples import CASE, OTHER, SLUG, baseline, edited, fingerprint, record, run, run_file, stored
 from tools.tests.test_refresh import NOW
+from tools.verdict import Verdict
 
 OLD, NEW = {"onnxruntime-gpu": "1.30"}, {"onnxruntime-gpu": "1.31"}
 

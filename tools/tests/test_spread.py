@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tools import spread
-from tools.compare import RED_FAMILY_ALPHA, SCREEN_ALPHA, Verdict, judge_spread
+from tools.opinion import RED_FAMILY_ALPHA, SCREEN_ALPHA, judge_spread
 from tools.policy import GPU_PROCESSES, POLICIES, decisive
+from tools.verdict import Verdict
 
 RARE = 0.0005
 T_10_RARE = 4.5869  # one-sided quantile of Student's t, 10 degrees of freedom: 8 of the prior, 2 of 3 processes

@@ -6,11 +6,12 @@ import datetime
 import pytest
 
 from tools.baselines import Origin, read_baselines, write_baselines
-from tools.compare import Verdict, exit_code, judge_run
+from tools.compare import exit_code, judge_run
 from tools.policy import GPU_PROCESSES
 from tools.refresh import Refused, Worse, refresh
 from tools.succession import MOST_PROCESSES, Manner
 from tools.tests.samples import CASE, GPU, OTHER, SLUG, baseline, fingerprint, record, run, stored
+from tools.verdict import Verdict
 
 EARLY = datetime.datetime(2026, 11, 20, tzinfo=datetime.UTC)  # before every run of the samples
 LATE = datetime.datetime(2026, 12, 20, tzinfo=datetime.UTC)
@@ -203,8 +204,8 @@ def test_a_case_keeps_its_origin_while_others_are_refreshed(tmp_path):
     def both(commit, count):
         return run(record(**{BYTES: MEBIBYTES + count}), record(OTHER, graph_count=count), commit=commit)
 
-    store(tmp_path, [both("first", 1)])
-    found = store(tmp_path, [both("second", 1)], keep=[OTHER], now=LATE)
+    store(tmp_path, [both("first", 3)])
+    found = store(tmp_path, [both("second", 2)], keep=[OTHER], now=LATE)
     assert (found.commit, found.origin(CASE)) == ("second", Origin("first", EARLY.isoformat()))
     assert found.origin(OTHER) == Origin("second", LATE.isoformat())
     found = store(tmp_path, [both("third", 1)], keep=[OTHER], now=LATE)

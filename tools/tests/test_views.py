@@ -3,10 +3,11 @@ import statistics
 
 import pytest
 
-from tools.compare import Verdict, judge_run
+from tools.compare import judge_run
 from tools.records import Metric
 from tools.tables import STYLES, to_markdown
 from tools.tests.samples import CASE, NASTY, OTHER, baseline, full_baseline, full_run, record, run, stored
+from tools.verdict import Verdict
 from tools.views import CASE_COLUMNS, VIEWS, WHY_WIDTH
 
 ATTENTION_COLUMNS = (

@@ -18,9 +18,9 @@ from tools.ab.contest import NothingToCompare, Request, contest
 from tools.ab.outcome import sentences, table
 from tools.ab.rule import Look, Rule
 from tools.ab.workers import WORKER, WorkerLost
-from tools.compare import Verdict
 from tools.tests.ab import repository
 from tools.tests.ab.repository import case
+from tools.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[3]
 QUICK = Rule(alternations=4, slot_s=0.01)

@@ -10,8 +10,8 @@ import pytest
 from tools.ab.job import Job
 from tools.ab.pairs import Match, Status
 from tools.ab.rule import Opinion, Rule, estimate
-from tools.compare import Verdict
 from tools.tests.ab.fakes import FakePairs
+from tools.verdict import Verdict
 
 
 def judged(effects, *, rule=None, **options):

@@ -7,10 +7,10 @@ import pytest
 from tools.ab.job import Judgement
 from tools.ab.outcome import COLUMNS, Outcome, Side, cost, read_outcome, sentences, table, versions
 from tools.ab.rule import Rule
-from tools.compare import Verdict
 from tools.files import UnusableFile
 from tools.tests.ab.fakes import duel
 from tools.tests.samples import CASE, OTHER, SLUG, edited
+from tools.verdict import Verdict
 
 HEAD = "c0ffee0" * 5 + "c0ffe"
 

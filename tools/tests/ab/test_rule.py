@@ -20,7 +20,7 @@ from tools.ab.rule import (
     opinion,
     spent,
 )
-from tools.compare import Verdict
+from tools.verdict import Verdict
 
 RULE, CPU = Rule(), MARGINS["cpu", "latency_s"]
 

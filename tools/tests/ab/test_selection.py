@@ -1,7 +1,7 @@
 import pytest
 
 from tools.ab.selection import BadExpression, matching, select
-from tools.compare import Verdict
+from tools.verdict import Verdict
 
 CASES = ["attention/compiled/d64-s4096/forward", "attention/eager/d64-s256/forward", "mxint8/cpp/g32-n1m-t1"]
 

@@ -10,6 +10,7 @@ import pytest
 
 from tools.campaign import work as working
 from tools.campaign.clock import Clock, run
+from tools.campaign.command import keep_out_of_git
 from tools.campaign.plan import Campaign, Stage, slice_of
 from tools.campaign.state import SCHEMA_VERSION, State, read_state, read_states
 from tools.campaign.view import errors, exit_code, table
@@ -131,6 +132,14 @@ def test_a_stage_waits_for_what_it_needs_in_every_slice(place):
     second.all([needed, waiting], [needed, waiting])
     assert set(second.done) == {"process-1.1-of-2", "process-1.2-of-2", "after"}
     assert "--perf-shard 2/2" in calls(place)[1]
+
+
+def test_a_campaign_is_no_change_of_the_tree_that_it_lies_in(place):
+    keep_out_of_git(place)
+    assert (place / ".gitignore").read_text() == "*\n"
+    (place / ".gitignore").write_text("mine\n")
+    keep_out_of_git(place)
+    assert (place / ".gitignore").read_text() == "mine\n"
 
 
 def test_a_program_is_ended_when_its_time_is_over_with_all_that_it_started(tmp_path):

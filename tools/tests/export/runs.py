@@ -2,10 +2,11 @@
 
 import dataclasses
 
-from tools.compare import Finding, Verdict
+from tools.compare import Finding
 from tools.records import Metric
 from tools.tests.samples import CASE, NASTY, full_run, record, run
 from tools.tests.test_tables import HOSTILE
+from tools.verdict import Verdict
 
 NAMES = (*HOSTILE, 'quote" back\\slash', "a=b,c{d}", "::error::x", "`|`", " spaces ", "x" * 2000, "]]>", "é µ")
 NODE = "perf_tests/test_attention.py::test_attention[x]"

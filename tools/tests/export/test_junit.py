@@ -5,11 +5,12 @@ import pytest
 from junitparser import Error, Failure, Skipped
 from junitparser.xunit2 import JUnitXml
 
-from tools.compare import Finding, Verdict
+from tools.compare import Finding
 from tools.export import junit
 from tools.tables import printable
 from tools.tests.export.runs import ERROR, FINDINGS, NAMES, NODE, hostile_run, mixed_run
 from tools.tests.samples import CASE, OTHER, fingerprint, record, run
+from tools.verdict import Verdict
 
 
 def read(text):

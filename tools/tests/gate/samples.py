@@ -5,9 +5,9 @@ import math
 import numpy
 
 from tools.ab.rule import estimate
-from tools.compare import Verdict
 from tools.gate.rules import RULES, Archive
 from tools.gate.trials import INJECTED, Pair, Trial
+from tools.verdict import Verdict
 
 RULE = {rule.name: rule for rule in RULES}
 SLOTS, ROUNDS = 5, 5

@@ -16,7 +16,6 @@ from tools.ab.pairs import Match
 from tools.ab.rule import MARGINS, Opinion, Rule, estimate
 from tools.ab.slots import Duel
 from tools.ab.workers import WorkerLost
-from tools.compare import Verdict
 from tools.files import UnusableFile
 from tools.gate import collect
 from tools.gate.collect import (
@@ -37,6 +36,7 @@ from tools.gate.collect import (
 from tools.gate.trials import DOSES, METRICS, read_trials, write_trials
 from tools.tests.ab.fakes import FakePairs, alternation, duel, slot
 from tools.tests.gate.samples import trial
+from tools.verdict import Verdict
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = Setting(ROOT, "python")

@@ -2,12 +2,12 @@
 
 import pytest
 
-from tools.compare import Verdict
 from tools.page.summary import summary
 from tools.records import Shard
 from tools.tests.ab.test_outcome import judgement, outcome
 from tools.tests.page.samples import subject
 from tools.tests.samples import CASE, OTHER, baseline, fingerprint, record, run, stored
+from tools.verdict import Verdict
 
 GOOD = record(peak_allocated_bytes=1_000_000)
 KEPT = baseline({CASE: stored(peak_allocated_bytes=1_000_000)})
