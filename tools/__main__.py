@@ -186,13 +186,16 @@ def refresh_command(
         write_atomically(markdown, reports.markdown([changes(result.changes)], told_with(reason, runs)), "report")
     for sentence in reports.news(result.changes):
         print(printable(sentence))
-    print(stored_in(result.files, len(runs)))
+    for sentence in written(result.files, len(runs)):
+        print(printable(sentence))
 
 
-def stored_in(files: Sequence[Path], runs: int) -> str:
-    if not files:
-        return "nothing was written: what is stored says the same"
-    return f"wrote {', '.join(str(file) for file in files)} from {counted(runs, 'run')}"
+def written(files: Sequence[Path], runs: int) -> list[str]:
+    """A line a device."""
+    folders = dict.fromkeys(file.parent for file in files)
+    names = {folder: ", ".join(file.name for file in files if file.parent == folder) for folder in folders}
+    told = [f"wrote {folder}/ from {counted(runs, 'run')}: {names[folder]}" for folder in folders]
+    return told or ["nothing was written: what is stored says the same"]
 
 
 def told_with(reason: str, runs: Sequence[Run]) -> list[str]:

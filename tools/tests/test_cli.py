@@ -381,7 +381,7 @@ def test_refresh_makes_a_baseline_of_several_runs_that_compare_then_accepts(tool
     runs = [run_file(tmp_path, one, f"{number}.json") for number, one in enumerate(made)]
     answer = tool("refresh", *runs, "--baselines", tmp_path / "b")
     assert (answer.code, answer.err) == (0, "")
-    written = f"wrote {tmp_path / 'b' / SLUG / 'attention.json'} from 3 runs"
+    written = f"wrote {tmp_path / 'b' / SLUG}/ from 3 runs: attention.json"
     assert answer.out.splitlines() == ["attention is new: 1 case, 3 metrics", written]
     assert read_baselines(tmp_path / "b", SLUG)["attention"].cases[CASE].metrics["latency_s"].values == STEADY
     assert tool("compare", runs[0], "--baselines", tmp_path / "b", "--require-baseline").code == 0
