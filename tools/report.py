@@ -62,7 +62,8 @@ def counts(run: Run, findings: Sequence[Finding]) -> str:
         f"{statuses[status]} {status}" for status in ("ok", "oom", "unsupported", "error") if statuses[status]
     )
     judged = ", ".join(f"{verdicts[verdict]} {verdict}" for verdict in Verdict if verdicts[verdict])
-    return f"{len(run.records)} cases ({told or 'none measured'}); {len(findings)} metrics judged: {judged or 'none'}"
+    seen = f"{counted(len(run.records), 'case')} ({told or 'none measured'})"
+    return f"{seen}; {counted(len(findings), 'metric')} judged: {judged or 'none'}"
 
 
 def news(findings: Sequence[Finding]) -> list[str]:

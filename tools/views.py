@@ -11,7 +11,7 @@ from tools.instruments import instruments_view
 from tools.kernels import kernels_view
 from tools.matrix import inference
 from tools.memory_diff import memory_stats_view
-from tools.quantities import binary_size
+from tools.quantities import binary_size, counted
 from tools.records import Metric, Record, Run
 from tools.report import Page
 from tools.startup.phases import WHOLE, metric_of
@@ -36,7 +36,10 @@ def cases(run: Run, findings: Sequence[Finding]) -> Table:
     order = sorted(by_case, key=lambda case: (SEVERITY[worst(by_case[case])], case))
     rows = tuple(case_row(case, records.get(case), by_case[case]) for case in order)
     return Table(
-        f"{len(order)} cases on {run.fingerprint.slug}", CASE_COLUMNS, rows, frozenset({"verdict", "case", "why"})
+        f"{counted(len(order), 'case')} on {run.fingerprint.slug}",
+        CASE_COLUMNS,
+        rows,
+        frozenset({"verdict", "case", "why"}),
     )
 
 
@@ -108,16 +111,24 @@ def accuracy(metrics: Mapping[str, Metric]) -> str:
 
 
 def why(findings: Sequence[Finding], record: Record | None) -> str:
-    """The reason of the worst finding; of a quiet case only what its status has to say."""
+    """The reason of the worst finding; of a quiet case what its status has to say, or why its time was not judged."""
     worst_verdict = worst(findings)
     if worst_verdict in (Verdict.UNCHANGED, Verdict.INCONCLUSIVE):
-        return f"{record.status}: {record.reason}" if record and record.status != "ok" else ""
+        quiet = f"{record.status}: {record.reason}" if record and record.status != "ok" else ""
+        return quiet or unjudged_time(findings, record)
     same = [finding for finding in findings if finding.verdict is worst_verdict]
     more = f" (+{len(same) - 1} more)" if len(same) > 1 else ""
     prefix = "" if same[0].metric == "status" else f"{same[0].metric}: "
     if worst_verdict is Verdict.NEW:
         return f"{record.status}: {record.reason}" if record and record.status != "ok" else same[0].reason
     return f"{prefix}{same[0].reason}{more}"
+
+
+def unjudged_time(findings: Sequence[Finding], record: Record | None) -> str:
+    """Why a time that moved has no bounds beside it: it was disturbed, or the baseline holds too few processes."""
+    name = primary_time(record.metrics if record else {})
+    time = next((f for f in findings if f.metric == name and f.verdict is Verdict.INCONCLUSIVE), None)
+    return f"{name}: {time.reason}" if time and time.low is None else ""
 
 
 def attention(run: Run, findings: Sequence[Finding]) -> Table:

@@ -229,7 +229,7 @@ def test_report_writes_markdown(tool, tmp_path, stored_at):
     answer = tool("report", file, "--baselines", stored_at, "--view", "attention", "--markdown", page)
     assert (answer.code, answer.out, answer.err) == (0, "", "")
     assert "| eager | 64 | 256 | OK | 10.000 | 0.000 |" in page.read_text()
-    assert "- 1 cases (1 ok); 3 metrics judged" in page.read_text()
+    assert "- 1 case (1 ok); 3 metrics judged" in page.read_text()
 
 
 def matrix_file(tmp_path):

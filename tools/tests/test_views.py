@@ -110,6 +110,15 @@ def test_the_reason_of_the_worst_verdict_is_told():
     assert row["why"] == "break_count: 0 -> 2 (+1 more)"
 
 
+def test_a_time_that_moved_unjudged_says_why():
+    base = baseline({CASE: stored(latency_s=(0.01, 0.0101, 0.0099), graph_count=1)})
+    disturbed = cases(run(record(CASE, latency_s=0.02, graph_count=1, foreign_load_share=0.4)), base)[CASE]
+    assert (disturbed["verdict"], disturbed["change"]) == ("unchanged", "+100.0%")
+    assert disturbed["why"] == "latency_s: other processes used 40% of the machine while this was …"
+    calm = cases(run(record(CASE, latency_s=0.01, graph_count=1)), base)[CASE]
+    assert calm["why"] == ""
+
+
 def test_a_status_says_why_even_when_it_is_no_news():
     made = run(record(status="unsupported", reason="no CUDA here"))
     base = baseline({CASE: stored("unsupported")})
