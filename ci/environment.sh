@@ -14,6 +14,15 @@ extras = p["optional-dependencies"]
 print("\n".join(p["dependencies"] + [each for name in ("dev", "history", "onnx", "torchao", "tensorrt-rtx") for each in extras[name]]))'
 }
 
+cause() {
+    [ -f "$1" ] || { echo ".venv was deleted meanwhile; run this again"; return; }
+    local told
+    told=$(grep -m1 ERROR "$1" || tail -n1 "$1")
+    # Of an index that is out of reach pip says that versions conflict.
+    if grep -q "connection broken" "$1"; then told="no connection to a package index"; fi
+    echo "${told%.}; the log is $1"
+}
+
 make_environment() {
     local python=${PYTHON:-python3} log=.venv/install.log
     "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' 2>/dev/null ||
@@ -25,7 +34,7 @@ make_environment() {
     requirements .venv/bin/python >.venv/requirements.txt 2>"$log" ||
         stop "cannot read pyproject.toml ($(tail -n1 "$log")); expected the project's own; restore it: git checkout pyproject.toml"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check -r .venv/requirements.txt -c ci/constraints.txt >"$log" 2>&1 ||
-        stop "pip could not install the requirements: $(grep -m1 ERROR "$log" || tail -n1 "$log"); the log is $log"
+        stop "pip could not install the requirements: $(cause "$log")"
     stamp >.venv/.stamp
 }
 
