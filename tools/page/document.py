@@ -25,7 +25,7 @@ def html(subject: Subject) -> str:
     alarming, left_out = concerns(subject)
     names: Mapping[str, Any] = {
         "summary": told,
-        "steps": next_steps(subject.run, subject.findings, subject.file, bool(subject.baselines)),
+        "steps": next_steps(subject.run, subject.findings, subject.file, subject.own),
         "concerns": alarming,
         "left_out": left_out,
         "galleries": galleries(subject.run),

@@ -8,6 +8,7 @@ from tools.causes import ATTENTION
 from tools.compare import worst
 from tools.decided import final_code
 from tools.page.subject import Subject
+from tools.quantities import counted
 from tools.records import Run
 from tools.report import counts, effort
 from tools.verdict import Verdict
@@ -36,17 +37,18 @@ def summary(subject: Subject) -> Summary:
     run, code = subject.run, final_code(subject.run, subject.findings, subject.outcomes)
     chips = Counter(worst(findings) for findings in subject.by_case.values())
     found = {verdict: chips[verdict] for verdict in Verdict if chips[verdict]}
-    tone = {0: "improved", 1: "regressed", 3: "missing"}[code]
+    tone = {0: "improved" if subject.own else "new", 1: "regressed", 3: "missing"}[code]
     return Summary(
         headline(subject, code, found), tone, counts(run, subject.findings), found, facts(subject), differences(subject)
     )
 
 
 def headline(subject: Subject, code: int, chips: Mapping[Verdict, int]) -> str:
-    """`regressed (1): of 256 cases 2 regressed, 1 suspect`."""
+    """`regressed (1): of 256 cases 2 regressed, 1 suspect`; what is new has passed nothing, and is told apart."""
     named = [f"{number} {verdict}" for verdict, number in chips.items() if verdict in ATTENTION]
-    count = sum(chips.values())
-    told = f"of {count} case{'' if count == 1 else 's'} {', '.join(named) or 'none needs attention'}"
+    told = f"of {counted(sum(chips.values()), 'case')} {', '.join(named) or 'none needs attention'}"
+    if Verdict.NEW in chips:
+        told += f"; {chips[Verdict.NEW]} new, held against no baseline"
     if code == 3 and not named:
         told = "an A/B decided nothing, or not all" if subject.outcomes else "nothing was measured"
     return f"{MEANINGS[code]} ({code}): {told}"

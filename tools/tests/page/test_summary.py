@@ -17,6 +17,18 @@ KEPT = baseline({CASE: stored(peak_allocated_bytes=1_000_000)})
     ("made", "kept", "headline", "tone"),
     [
         (run(GOOD), KEPT, "nothing regressed (0): of 1 case none needs attention", "improved"),
+        (
+            run(GOOD, record(OTHER, graph_count=1)),
+            KEPT,
+            "nothing regressed (0): of 2 cases none needs attention; 1 new, held against no baseline",
+            "improved",
+        ),
+        (
+            run(GOOD),
+            baseline({}, place=fingerprint("cpu-other")),
+            "nothing regressed (0): of 1 case none needs attention; 1 new, held against no baseline",
+            "new",
+        ),
         (run(record(peak_allocated_bytes=2_000_000)), KEPT, "regressed (1): of 1 case 1 regressed", "regressed"),
         (run(record(status="error", reason="wrong")), KEPT, "regressed (1): of 1 case 1 regressed", "regressed"),
         (
