@@ -1,6 +1,6 @@
 # Sourced by the other scripts: goes to the repository's root and makes .venv there, once.
 # A finished environment carries a stamp of what it was made from; without it (an install that was broken off, another
-# Python, other requirements) it is made anew. PYTHON chooses the interpreter.
+# Python, other requirements), or where its Python is gone, it is made anew. PYTHON chooses the interpreter.
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 2
 
 stop() {
@@ -43,4 +43,4 @@ stamp() {
     echo "${PYTHON:-python3}"
 }
 
-[ "$(cat .venv/.stamp 2>/dev/null)" = "$(stamp)" ] || make_environment
+[ "$(cat .venv/.stamp 2>/dev/null)" = "$(stamp)" ] && [ -x .venv/bin/python ] || make_environment

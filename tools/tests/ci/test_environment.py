@@ -23,6 +23,20 @@ def folder(tmp_path):
     return place
 
 
+def setting_up(folder, pip):
+    path = f"{folder}/bin:/usr/local/bin:/usr/bin:/bin"
+    told = {"PATH": path, "PIP": pip, "CXX": "true"}
+    return subprocess.run(["bash", "ci/test.sh"], cwd=folder, env=told, capture_output=True, text=True)
+
+
+def test_an_environment_whose_python_is_gone_is_made_anew(tmp_path):
+    place = with_scripts(tmp_path / "repository", PYTHON)
+    program(place / "bin" / "python3", PYTHON)
+    (place / ".venv" / "bin" / "python").unlink()
+    (place / ".venv" / "bin" / "python").symlink_to(tmp_path / "removed")
+    assert setting_up(place, "echo ERROR: reached").stderr.endswith(": ERROR: reached; the log is .venv/install.log\n")
+
+
 @pytest.mark.parametrize(
     ("pip", "cause"),
     [
@@ -36,14 +50,7 @@ def folder(tmp_path):
     ],
 )
 def test_a_broken_install_is_one_line(folder, pip, cause):
-    path = f"{folder}/bin:/usr/local/bin:/usr/bin:/bin"
-    done = subprocess.run(
-        ["bash", "ci/test.sh"],
-        cwd=folder,
-        env={"PATH": path, "PIP": pip, "CXX": "true"},
-        capture_output=True,
-        text=True,
-    )
+    done = setting_up(folder, pip)
     assert done.returncode == 2
     assert done.stderr.splitlines()[1:] == [f"perf-ratchet: pip could not install the requirements: {cause}"]
     assert not (folder / ".venv" / ".stamp").exists()
