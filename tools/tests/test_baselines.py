@@ -54,6 +54,19 @@ def test_write_read_write_gives_the_same_bytes(tmp_path, file):
     assert file.read_bytes() == first
 
 
+def test_what_cannot_be_read_or_written_is_called_a_baseline(tmp_path, file):
+    file.write_text("{")
+    with pytest.raises(UnusableFile, match=f"^baseline {file}: "):
+        read_baseline(file, SLUG)
+    (tmp_path / "taken").write_text("")
+    with pytest.raises(UnusableFile, match=r"^baseline .*attention\.json: "):
+        write_baselines(tmp_path / "taken", [full_baseline()])
+
+
+def test_nothing_is_written_of_what_is_not_there():
+    assert "null" not in to_text(baseline({CASE: anchored("graph_count", (2,), (1,))}))
+
+
 @pytest.mark.parametrize("cases", [{}, {CASE: stored("oom", "too large")}])
 def test_a_baseline_without_numbers_survives_the_round_trip(tmp_path, cases):
     file = write_baselines(tmp_path, [baseline(cases)])[0]

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from tools import spread
 from tools.compare import Finding, exit_code, judge_record, judge_run, measured_anything, worst
-from tools.opinion import judge_error, judge_exact, judge_spread, spread_verdict
+from tools.opinion import RED_FAMILY_ALPHA, judge_error, judge_exact, judge_spread, spread_verdict
 from tools.policy import POLICIES, Rule, decisive
 from tools.records import UNITS, Metric
 from tools.refresh import stored_metric
@@ -379,6 +379,15 @@ def test_noisy_neighbours_keep_a_lucky_baseline_from_raising_an_alarm():
 
     assert red(alone)
     assert not red(among)
+
+
+@pytest.mark.parametrize("neighbours", [0, 1, 4])
+def test_a_metric_takes_its_even_share_of_what_its_path_may_err(neighbours):
+    own, pool, policy = (1.0, 1.01, 1.02), spread.Pool(count=neighbours), POLICIES["_ratio"]
+    share = spread.interval(0.3, own, pool.prior, RED_FAMILY_ALPHA / (1 + neighbours))
+    assert policy.alpha >= RED_FAMILY_ALPHA
+    chance = f"chance explains {1 - math.exp(-share.half_width):.0%}"
+    assert judge_spread(0.3, own, pool, policy).reason.endswith(chance)
 
 
 def test_neighbours_are_those_of_the_same_rule():
