@@ -13,8 +13,11 @@ EXACT = Tolerance(bit_exact=True)
 TRIALS, EPOCHS = 16, 5
 LENGTHS = (("", TRIALS, "standard"), ("-n64", 64, "full"))
 TYPES = {**{name: (name,) for name in FAMILIES}, "mixed": tuple(FAMILIES)}
-# The slowest type, and studies beside which one of the same kind is in `standard`.
-FULL_ONLY = ("precision/blocklog", "architecture/random", "architecture/grid", "compression/bare")
+# The slowest type, and studies beside which others of the same kind are in `standard`.
+FULL_ONLY = (
+    *("precision/blocklog", "precision/blockfp", "precision/denorm", "precision/log"),
+    *("architecture/random", "architecture/grid", "compression/bare"),
+)
 TUNING_EPOCHS = {"bare": 0, "tuned": 1}
 
 

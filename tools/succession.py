@@ -91,5 +91,5 @@ def kept(anchor: Anchor, values: Values, new: Stored, name: str) -> Anchor | Non
     """None where the values do as well: they are the same, or the anchor's processes are too few to judge by."""
     noisy = policy_of(name).noisy
     too_few = noisy and len(anchor.values) < spread.LEAST_PROCESSES
-    same = anchor.values == values if noisy else set(anchor.values) == set(values)
+    same = anchor.values == values if noisy else statistics.median(anchor.values) == statistics.median(values)
     return None if too_few or (same and anchor.outcomes == new.outcomes) else anchor

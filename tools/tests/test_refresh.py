@@ -133,6 +133,16 @@ def test_of_two_paths_only_the_one_that_changed_is_written(tmp_path):
     assert file.name == "attention.json"
 
 
+def test_where_a_case_comes_from_is_nothing_new(tmp_path):
+    def both(count):
+        return run(record(graph_count=1), record(OTHER, graph_count=count))
+
+    refresh([both(2)], tmp_path, "", NOW)
+    refresh([both(1)], tmp_path, "", NOW, keep=[OTHER])
+    assert read_baselines(tmp_path, SLUG)["attention"].cases[CASE].origin is not None
+    assert refresh([both(1)], tmp_path, "", NOW).files == ()
+
+
 def test_equal_numbers_of_fewer_processes_are_nothing_new(tmp_path):
     refresh(three(40.0, 40.0, 40.0, metric="sqnr_db"), tmp_path, "", NOW)
     assert refresh(three(40.0, metric="sqnr_db"), tmp_path, "", NOW).files == ()

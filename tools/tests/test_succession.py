@@ -5,7 +5,8 @@ import datetime
 
 import pytest
 
-from tools.baselines import Origin, read_baselines, write_baselines
+from tools import succession
+from tools.baselines import Anchor, Origin, Stored, read_baselines, write_baselines
 from tools.compare import exit_code, judge_run
 from tools.policy import GPU_PROCESSES
 from tools.refresh import Refused, Worse, refresh
@@ -214,6 +215,19 @@ def test_a_case_keeps_its_origin_while_others_are_refreshed(tmp_path):
     assert kept(tmp_path, BYTES).anchor.origin.commit == "first"
 
 
+def test_a_refresh_counts_its_own_processes(tmp_path):
+    store(tmp_path, runs_at(**{TIME: 0.01}))
+    assert store(tmp_path, runs_at(factors=(1.001, 1.002), **{TIME: 0.01})).processes == 2
+
+
+def test_an_anchor_stays_that_says_more_than_the_values():
+    origin, few, many = Origin("c0ffee", EARLY.isoformat()), (1.0, 1.0, 2.0), (1.0, 2.0, 2.0)
+    assert succession.kept(Anchor(few, origin), many, Stored(many), TIME) == Anchor(few, origin)
+    assert succession.kept(Anchor(few, origin), few, Stored(few), TIME) is None
+    assert succession.kept(Anchor(few, origin), many, Stored(many), "sqnr_db") == Anchor(few, origin)
+    assert succession.kept(Anchor(few, origin), (1.0,), Stored((1.0,)), "sqnr_db") is None  # its median is judged
+
+
 # ---------------------------------------------------------------- append
 
 
@@ -270,7 +284,9 @@ def test_a_faster_process_begins_a_new_history(tmp_path):
 )
 def test_processes_from_elsewhere_join_no_history(tmp_path, place):
     before = store(tmp_path, runs_at(**{TIME: 0.01}))
-    with pytest.raises(Refused, match=r"the stored processes come from elsewhere .*refresh without --append"):
+    with pytest.raises(
+        Refused, match=r"the stored processes come from elsewhere \(\S+: .+ -> .+\); refresh without --append"
+    ):
         store(tmp_path, runs_at(place=place, **{TIME: 0.01}), manner=APPEND)
     assert read_baselines(tmp_path, SLUG)["attention"] == before
 
