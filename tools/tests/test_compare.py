@@ -381,6 +381,18 @@ def test_noisy_neighbours_keep_a_lucky_baseline_from_raising_an_alarm():
     assert not red(among)
 
 
+def test_a_noisy_number_is_told_against_the_centre_that_it_is_judged_by():
+    values = (0.01, 0.0101, 0.012)
+    finding = judged(record(latency_s=0.0102), stored(latency_s=values))["latency_s"]
+    assert finding.baseline == spread.centre(values)
+    assert finding.change == pytest.approx(0.0102 / spread.centre(values) - 1)
+
+
+def test_a_change_beyond_all_numbers_is_not_told():
+    finding = judged(record(sqnr_db=1e19), stored(sqnr_db=(1e-300,)))["sqnr_db"]
+    assert (finding.verdict, finding.change) == (IMPROVED, None)
+
+
 @pytest.mark.parametrize("neighbours", [0, 1, 4])
 def test_a_metric_takes_its_even_share_of_what_its_path_may_err(neighbours):
     own, pool, policy = (1.0, 1.01, 1.02), spread.Pool(count=neighbours), POLICIES["_ratio"]
