@@ -45,6 +45,7 @@ from tools.verdict import Verdict
 __all__ = ["judge", "measure"]  # the fixtures that tests ask for
 
 BASELINES = pytest.StashKey[Mapping[str, Baseline]]()
+SECONDS = pytest.StashKey[Mapping[str, float]]()
 RUN = pytest.StashKey[Run]()
 RUN_FILE = pytest.StashKey[Path]()
 LOST = pytest.StashKey[str]()
@@ -143,10 +144,11 @@ def pytest_report_collectionfinish(config: pytest.Config) -> list[str]:
 
 
 def prepare(config: pytest.Config) -> None:
-    """Refuse now what would waste the measuring at its end: bad options, unreadable baselines, no place for the run."""
+    """Refuse now what would waste the measuring at its end: bad options, unreadable files, no place for the run."""
     refuse_empty_promises(config)
     slug = config.stash[SESSION].fingerprint.slug
     folder = baselines_folder(config)
+    config.stash[SECONDS] = stored_durations(folder or config.rootpath / "baselines", slug)
     config.stash[RUN_FILE] = run_file(config)
     try:
         open_asked_journal(config)
@@ -185,10 +187,9 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     config, cases = session.config, cases_of(session.items)
     config.stash[SESSION].selected = [case.id for case in cases.values()]
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    if cases and reporter and not config.option.collectonly:
-        stored = baselines_folder(config) or config.rootpath / "baselines"
-        seconds = stored_durations(stored, config.stash[SESSION].fingerprint.slug)
-        config.pluginmanager.register(Progress(reporter, [item.nodeid for item in cases], seconds))
+    prepared = SECONDS in config.stash  # pytest calls this also after prepare() has refused
+    if prepared and reporter and not config.option.collectonly:
+        config.pluginmanager.register(Progress(reporter, [item.nodeid for item in cases], config.stash[SECONDS]))
 
 
 @pytest.fixture(scope="session")

@@ -186,11 +186,11 @@ def refresh_command(
         write_atomically(markdown, reports.markdown([changes(result.changes)], told_with(reason, runs)), "report")
     for sentence in reports.news(result.changes):
         print(printable(sentence))
-    for sentence in written(result.files, len(runs)):
+    for sentence in stored(result.files, len(runs)):
         print(printable(sentence))
 
 
-def written(files: Sequence[Path], runs: int) -> list[str]:
+def stored(files: Sequence[Path], runs: int) -> list[str]:
     """A line a device."""
     folders = dict.fromkeys(file.parent for file in files)
     names = {folder: ", ".join(file.name for file in files if file.parent == folder) for folder in folders}
@@ -227,7 +227,7 @@ def merge_command(
     parts = read_parts(files)
     run = merge(parts, with_holes=with_holes)
     write_run(output, run, benchmarks(part.file for part in parts))
-    print(f"{output}: {len(run.records)} cases from {counted(len(parts), 'shard')}")
+    print(f"{output}: {counted(len(run.records), 'case')} from {counted(len(parts), 'shard')}")
 
 
 @app.command("durations")
