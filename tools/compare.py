@@ -3,13 +3,14 @@
 import math
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tools import spread
 from tools.baselines import Baseline, Stored, StoredCase, worth_pooling
+from tools.goal import gravest, judge_goal
 from tools.opinion import Number, Opinion, judge_twice
-from tools.policy import STATUS_SCOPE, Policy, Rule, policy_of, policy_on
-from tools.records import Fingerprint, Record, Run
+from tools.policy import STATUS_SCOPE, Policy, Rule, identifies_gpu, policy_of, policy_on
+from tools.records import Fingerprint, Record, Run, timed
 from tools.verdict import SEVERITY, WORSE, Verdict
 
 # What is gone has no lines in a source; what does its work now has.
@@ -33,6 +34,7 @@ class Finding:
 
     change, low, high  relative change (0.05 = 5 % more) and the interval outside which chance does not reach
     anchor             see tools.opinion.Opinion
+    goal               what is to be said of the case's own goal; "" where it is met or there is none
     """
 
     case: str
@@ -45,6 +47,7 @@ class Finding:
     low: float | None = None
     high: float | None = None
     anchor: str | None = None
+    goal: str = ""
 
     def sentence(self) -> str:
         return f"{self.case}: {self.metric} {self.verdict}: {self.reason}"
@@ -58,8 +61,13 @@ def judge_run(run: Run, baselines: Mapping[str, Baseline]) -> list[Finding]:
 
 
 def judge_record(record: Record, baseline: Baseline | None, fingerprint: Fingerprint) -> list[Finding]:
-    """Status first; metrics only where both sides have numbers. `fingerprint` is the run's."""
+    """Status first; metrics only where both sides have numbers, and what misses a goal of its own. `fingerprint` is the
+    run's."""
     fingerprint = record.place or fingerprint
+    return with_goals(judge_against(record, baseline, fingerprint), record, fingerprint)
+
+
+def judge_against(record: Record, baseline: Baseline | None, fingerprint: Fingerprint) -> list[Finding]:
     stored = baseline.cases.get(record.case) if baseline else None
     if record.status == "error":
         return [
@@ -167,12 +175,55 @@ def undecided(record: Record, policy: Policy, differences: list[str]) -> Opinion
     """Why the baseline says nothing of this metric here; None where it does."""
     if differences:
         return Opinion(out_of_scope(policy, differences), other_environment(differences))
-    if policy.noisy and record.disturbed:
-        return Opinion(Verdict.INCONCLUSIVE, record.disturbed)
-    if policy.noisy and disturbance(record) > allowed_disturbance(record, policy.on_host):
-        told = f"other processes used {disturbance(record):.0%} of the machine while this was timed"
-        return Opinion(Verdict.INCONCLUSIVE, told)
-    return None
+    why = disturbed(record, policy) if policy.noisy else ""
+    return Opinion(Verdict.INCONCLUSIVE, why) if why else None
+
+
+def disturbed(record: Record, policy: Policy) -> str:
+    """Why a time decides nothing; "" where nothing is known against it."""
+    if record.disturbed or disturbance(record) <= allowed_disturbance(record, policy.on_host):
+        return record.disturbed
+    return f"other processes used {disturbance(record):.0%} of the machine while this was timed"
+
+
+def with_goals(findings: Sequence[Finding], record: Record, fingerprint: Fingerprint) -> list[Finding]:
+    """The findings, with those goals of the case that are not met, or not surely, whatever a baseline says."""
+    missed = goals(record, fingerprint)
+    found = [with_goal(finding, missed.get(finding.metric)) for finding in findings]
+    return found + [
+        of_goal(record, name, missed[name]) for name in sorted(missed.keys() - {finding.metric for finding in findings})
+    ]
+
+
+def goals(record: Record, fingerprint: Fingerprint) -> dict[str, Opinion]:
+    """Metric -> what is to be said of its goal, where that is not met."""
+    times = {name: metric for name, metric in record.metrics.items() if timed(name)}
+    known = identifies_gpu(fingerprint.machine)
+    found = {name: judge_goal(metric, policy_of(name), known) for name, metric in times.items()}
+    return {name: unless_disturbed(opinion, record, name) for name, opinion in found.items() if opinion}
+
+
+def unless_disturbed(opinion: Opinion, record: Record, name: str) -> Opinion:
+    why = disturbed(record, policy_of(name))
+    return Opinion(Verdict.INCONCLUSIVE, f"{opinion.reason}; {why}") if why else opinion
+
+
+def with_goal(finding: Finding, opinion: Opinion | None) -> Finding:
+    if opinion is None:
+        return finding
+    verdict = gravest(finding.verdict, opinion.verdict)
+    both = f"{finding.reason}; {opinion.reason}"
+    return replace(
+        finding,
+        verdict=verdict,
+        reason=both if verdict is finding.verdict else opinion.reason,
+        goal=opinion.reason,
+    )
+
+
+def of_goal(record: Record, name: str, opinion: Opinion) -> Finding:
+    value = record.metrics[name].value
+    return Finding(record.case, name, opinion.verdict, opinion.reason, None, value, goal=opinion.reason)
 
 
 def disturbance(record: Record) -> float:

@@ -10,6 +10,7 @@ from tools.ab.outcome import UNJUDGED, Outcome, numbers, read_outcome
 from tools.ab.rule import MARGINS
 from tools.compare import Finding, exit_code
 from tools.files import UnusableFile
+from tools.goal import gravest
 from tools.records import BROUGHT, Run
 from tools.verdict import SEVERITY, Verdict
 
@@ -108,8 +109,11 @@ def whole(of_case: Mapping[str, Judgement]) -> Judgement | None:
 
 
 def with_verdict(finding: Finding, found: Judgement, outcome: Outcome) -> Finding:
+    """A goal stays missed though the code is no slower than it was: an A/B does not know it."""
     same = found.metric == finding.metric
-    told = replace(finding, verdict=found.verdict, reason=words(found, outcome, "" if same else f"{found.metric}, "))
+    verdict = gravest(found.verdict, Verdict.INCONCLUSIVE) if finding.goal else found.verdict
+    reason = words(found, outcome, "" if same else f"{found.metric}, ") + (f"; {finding.goal}" if finding.goal else "")
+    told = replace(finding, verdict=verdict, reason=reason)
     if not same or found.change is None:
         return told
     return replace(told, baseline=found.base_s, value=found.head_s, change=found.change, low=found.low, high=found.high)

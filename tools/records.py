@@ -15,7 +15,8 @@ from typing import Any, ClassVar, Literal
 #   4  a record may have a place of its own, a metric one in a source; a file of version 3 is one of version 4 without
 #   5  a record may tell its test, its wall time and the conditions it was measured under; a selection may be a shard of
 #      a larger one; a file of version 4 is one of version 5 without
-SCHEMA_VERSION = 5
+#   6  a metric may say why it has a limit; a file of version 5 is one of version 6 without
+SCHEMA_VERSION = 6
 
 Status = Literal["ok", "oom", "unsupported", "error"]
 
@@ -32,6 +33,9 @@ UNITS = {
     "_per_s": "rate derived from a time; never judged",
     "_calls": "calls; never judged",
 }
+
+# Units of times -> the relation of a goal for one. What others do on the machine moves these numbers and no others.
+TIMED = {"_s": "<=", "_ratio": ">="}
 
 # Paths that are there only where something brings them: an option (models, pretrained, vLLM), or nvcc on this machine.
 BROUGHT = ("inference_", "compression_", "startup_", "kernels_nvcc_")
@@ -53,6 +57,11 @@ def unit_suffix(name: str) -> str:
     if not matches:
         raise BadRecord(f"metric {name!r} names no unit: expected one of {', '.join(UNITS)} at its end")
     return max(matches, key=len)
+
+
+def timed(name: str) -> bool:
+    """Whether a metric is a time or made of times, so that its goal is judged by `tools.goal`."""
+    return unit_suffix(name) in TIMED
 
 
 def check_size(value: int | float) -> None:
@@ -95,9 +104,10 @@ class Metric:
 
     value     the number; for timings the median over rounds
     samples   the raw rounds of a timing, in the order they were taken, or the course of a search; empty for others
-    limit     the case's own bound (accuracy tolerance), which scales what counts as a change
+    limit     the case's own bound: an accuracy tolerance, which scales what counts as a change, or a goal
     outcomes  of the examples that `value` is the mean of, where it is one
     where     the lines of a source that it comes from, where they are known: `dequantize.py:40-43, 51`
+    why       the limit is what it is, in words
     """
 
     __pydantic_config__: ClassVar = {"extra": "forbid", "allow_inf_nan": False}
@@ -107,6 +117,7 @@ class Metric:
     limit: float | None = None
     outcomes: Outcomes | None = None
     where: str = ""
+    why: str = ""
 
     def __post_init__(self) -> None:
         check_size(self.value)

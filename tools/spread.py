@@ -10,6 +10,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from scipy.stats import binom
 from scipy.stats import t as student_t
 
 PRIOR_WEIGHT = 8
@@ -46,6 +47,17 @@ def log_sd(values: Sequence[float]) -> float:
 def centre(values: Sequence[float]) -> float:
     """Geometric mean: the centre that the prediction interval is made for."""
     return math.exp(statistics.fmean(math.log(value) for value in values))
+
+
+def median_interval(samples: Sequence[float], alpha: float) -> tuple[float, float]:
+    """Outside which the median of what was sampled lies with a chance of `alpha` at most on each side.
+
+    From the k-th smallest sample to the k-th largest, by the binomial distribution alone (David, Nagaraja, Order
+    Statistics, 7.1). All samples where they are too few for that.
+    """
+    ordered = sorted(samples)
+    k = max(1, int(binom.ppf(alpha, len(ordered), 0.5)))  # P(fewer than k below the median) <= alpha
+    return ordered[k - 1], ordered[-k]
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,22 @@ def test_a_speed_up_of_a_case_that_could_not_be_timed_says_why():
     assert found == replace(lost, reason=f"{lost.reason}; A/B: not decided: only head has it")
 
 
+@pytest.mark.parametrize(
+    ("said", "final"),
+    [
+        (Verdict.UNCHANGED, Verdict.INCONCLUSIVE),
+        (Verdict.IMPROVED, Verdict.INCONCLUSIVE),
+        (Verdict.REGRESSED, Verdict.REGRESSED),
+    ],
+)
+def test_a_goal_stays_missed_whatever_an_ab_says(said, final):
+    missed = replace(SUSPECT, metric="speedup_over_eager_ratio", goal="9 (9 to 9), the goal is at least 10")
+    found = next(f for f in decided(RUN, [missed], [outcome(judgement(said))]) if f.metric == missed.metric)
+    assert found.verdict is final
+    assert found.reason.endswith("; 9 (9 to 9), the goal is at least 10")
+    assert found.reason.startswith("latency_s, A/B against main")
+
+
 def test_an_ab_without_words_ends_in_its_numbers():
     found = one(SUSPECT, outcome(judgement(Verdict.UNCHANGED, reason="")))
     assert found.reason == f"A/B against main ({'b' * 12}): +6.7% (+6.0% to +7.5%, 12 pairs)"

@@ -299,6 +299,14 @@ def test_the_process_that_does_not_fit_is_named(tmp_path):
         refresh(three(*values, metric="peak_allocated_bytes"), tmp_path, "", NOW)
 
 
+@pytest.mark.parametrize("reason", ["", "meant"])
+def test_a_goal_that_one_process_missed_makes_no_baseline(tmp_path, reason):
+    ratios = [Metric(value, limit=10.0, why="planted") for value in (12.0, 12.1, 3.0)]
+    with pytest.raises(Refused, match=r"speedup_over_eager_ratio regressed: .*the goal is at least 10: planted"):
+        refresh(three(*ratios, metric="speedup_over_eager_ratio"), tmp_path, reason, NOW)
+    assert not list(tmp_path.rglob("*.json"))
+
+
 def test_a_time_that_is_not_positive_makes_no_baseline(tmp_path):
     with pytest.raises(Refused, match="does not pass against the new baseline"):
         refresh(three(0.01, 0.0, 0.01), tmp_path, "", NOW)

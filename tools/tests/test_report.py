@@ -187,6 +187,7 @@ def test_json_holds_every_finding_and_the_exit_code():
             "low": None,
             "high": None,
             "anchor": None,
+            "goal": "",
         },
         {
             "case": NASTY,
@@ -199,6 +200,7 @@ def test_json_holds_every_finding_and_the_exit_code():
             "low": None,
             "high": None,
             "anchor": None,
+            "goal": "",
         },
     ]
 

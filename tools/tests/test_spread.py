@@ -31,6 +31,28 @@ def test_the_centre_is_the_geometric_mean():
     assert spread.centre([1.0, 4.0]) == pytest.approx(2.0)
 
 
+@pytest.mark.parametrize(
+    ("count", "alpha", "k"),
+    [
+        (1, 0.005, 1),
+        (3, 0.005, 1),
+        (7, 0.005, 1),
+        (8, 0.005, 1),
+        (9, 0.005, 1),
+        (15, 0.005, 3),
+        (9, 0.025, 2),
+        (31, 0.005, 8),
+    ],
+)
+def test_the_interval_of_a_median_reaches_from_a_small_sample_to_a_large_one(count, alpha, k):
+    """By summing the binomial distribution by hand."""
+    samples = list(range(1, count + 1))[::-1]
+    assert spread.median_interval(samples, alpha) == (k, count + 1 - k)
+    if k > 1:
+        assert sum(math.comb(count, below) for below in range(k)) / 2**count <= alpha
+    assert sum(math.comb(count, below) for below in range(k + 1)) / 2**count > alpha
+
+
 def test_neighbours_tell_their_mean_variance():
     assert spread.pool([around(0.1), around(0.7), [5.0], [6.0]]).prior.sd == pytest.approx(0.5)
 

@@ -1,0 +1,61 @@
+"""A case's own goal for a time or speed-up: whether it was met, as far as the rounds and the machine tell."""
+
+import math
+
+from tools import spread
+from tools.opinion import RED_FAMILY_ALPHA, Opinion
+from tools.policy import Policy
+from tools.records import Metric
+from tools.verdict import Verdict
+
+# What neighbours on the host, whom nobody here sees, can make of a speed-up on a machine that is no known GPU: of equal
+# code, 18.1 became 10.6 and 0.090 became 0.054, a factor of 1.7 both times.
+UNSEEN_NEIGHBOURS = 2.0
+
+# Verdicts on one metric from several sides: the first of these is what is said of it. Not met is more than not moved.
+GRAVEST_FIRST = (
+    Verdict.REGRESSED,
+    Verdict.MISSING,
+    Verdict.INCOMPARABLE,
+    Verdict.SUSPECT,
+    Verdict.NEW,
+    Verdict.INCONCLUSIVE,
+    Verdict.IMPROVED,
+    Verdict.UNCHANGED,
+)
+
+
+def judge_goal(metric: Metric, policy: Policy, known_gpu: bool) -> Opinion | None:
+    """None where the goal is met by the whole interval of the rounds' median, or where there is none.
+
+    Missed by the whole interval it is red on a known GPU; elsewhere only where no neighbour explains it.
+    """
+    if metric.limit is None:
+        return None
+    low, high = spread.median_interval(metric.samples or (metric.value,), RED_FAMILY_ALPHA)
+    worst, best = (low, high) if policy.higher_is_better else (high, low)
+    if room(worst, metric.limit, policy) >= 0:
+        return None
+    told = words(metric, low, high, policy)
+    if room(best, metric.limit, policy) >= 0:
+        return Opinion(Verdict.INCONCLUSIVE, f"{told}; the rounds do not tell whether it is met")
+    if known_gpu or room(best, metric.limit, policy) < -math.log(UNSEEN_NEIGHBOURS):
+        return Opinion(Verdict.REGRESSED, told)
+    return Opinion(Verdict.SUSPECT, f"{told}; unseen neighbours can do this, an A/B decides")
+
+
+def room(value: float, goal: float, policy: Policy) -> float:
+    """Logarithm of how much better than its goal it is; negative where it is worse."""
+    if min(value, goal) <= 0:
+        return math.inf if (value >= goal) == policy.higher_is_better else -math.inf
+    return math.log(value / goal) if policy.higher_is_better else math.log(goal / value)
+
+
+def words(metric: Metric, low: float, high: float, policy: Policy) -> str:
+    side = "least" if policy.higher_is_better else "most"
+    why = f": {metric.why}" if metric.why else ""
+    return f"{metric.value:.3g} ({low:.3g} to {high:.3g}), the goal is at {side} {metric.limit:g}{why}"
+
+
+def gravest(first: Verdict, second: Verdict) -> Verdict:
+    return min(first, second, key=GRAVEST_FIRST.index)
