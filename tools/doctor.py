@@ -21,7 +21,7 @@ from tools.ab.slots import THROTTLED
 from tools.ab.workers import WorkerLost
 from tools.baselines import Baseline, has_baseline, read_baselines
 from tools.compare import LARGEST_DISTURBANCE
-from tools.quantities import binary_size
+from tools.quantities import binary_size, counted
 from tools.tables import Table, printable, to_rich
 from tools.terminal import tell
 
@@ -165,7 +165,8 @@ def baseline(facts: Facts, stored: Mapping[str, Baseline]) -> str:
     if not has_baseline(stored, facts.slug):
         return "baseline: none of this device, so every result will be new; make one with  bash ci/refresh.sh --runs 3"
     own = [each for each in stored.values() if each.fingerprint.slug == facts.slug]
-    return f"baseline: {sum(len(each.cases) for each in own)} cases in {len(own)} paths of this device"
+    cases = counted(sum(len(each.cases) for each in own), "case")
+    return f"baseline: {cases} in {counted(len(own), 'path')} of this device"
 
 
 def coverage(facts: Facts) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tools.files import UnusableFile, read_json, remedy
+from tools.quantities import counted
 from tools.records import Effort, Fingerprint, Run, Selection, Shard
 from tools.runs import KEY, read_run
 
@@ -85,7 +86,7 @@ def difference(cases: Sequence[str], others: Sequence[str]) -> str:
     """How many cases there are, and the first that only one side has."""
     only = [f"{case!r} only there" for case in cases if case not in set(others)]
     only += [f"no {case!r}" for case in others if case not in set(cases)]
-    return f"{len(cases)} cases{f' ({only[0]})' if only else ''}"
+    return f"{counted(len(cases), 'case')}{f' ({only[0]})' if only else ''}"
 
 
 def refuse_twins(parts: Sequence[Part]) -> None:

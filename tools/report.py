@@ -47,10 +47,14 @@ def part(selection: Selection) -> list[str]:
     """What this run leaves to others, or out."""
     found = []
     if selection.shard:
-        here = f"{len(selection.selected)} of {len(selection.shard.asked)} cases"
+        here = f"{len(selection.selected)} of {counted(len(selection.shard.asked), 'case')}"
         found.append(f"shard {selection.shard.name}: {here}; python -m tools merge joins all shards")
     if selection.affected:
-        told = f"{len(selection.selected)} cases can be reached" if selection.selected else "no case can be reached"
+        told = (
+            f"{counted(len(selection.selected), 'case')} can be reached"
+            if selection.selected
+            else "no case can be reached"
+        )
         found.append(f"{told} by what changed since {selection.affected}")
     return found
 

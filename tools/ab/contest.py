@@ -16,6 +16,7 @@ from tools.ab.outcome import Outcome, Side
 from tools.ab.pairs import BASE, HEAD, TWIN, Arm, Driver
 from tools.ab.rule import Rule
 from tools.ab.selection import matching, select
+from tools.quantities import counted
 from tools.verdict import Verdict
 
 PROFILES = ("quick", "standard", "full")
@@ -58,7 +59,7 @@ def contest(request: Request, rule: Rule, say: Callable[[str], None]) -> Outcome
         refuse_two_devices(held)
         chosen = select(definitions(held[BASE]), definitions(held[HEAD]), wanted(request, held))
         driver.tables = tables_of(held, [match.name for match in chosen.matches])
-        say(f"{len(chosen.matches)} cases, at least {rule.looks[0].pairs} pairs of fresh processes")
+        say(f"{counted(len(chosen.matches), 'case')}, at least {rule.looks[0].pairs} pairs of fresh processes")
         job = Job(
             driver,
             rule,
@@ -126,9 +127,9 @@ def wanted(request: Request, held: Mapping[str, Mapping[str, Any]]) -> list[str]
     of_profile = [name for name, facts in known.items() if in_profile(facts["profile"], request.profile)]
     found = narrowed(of_profile if request.suspects is None else {*known, *request.suspects}, request)
     if not found:
-        told = f"{len(of_profile)} cases of profile {request.profile}, {len(known)} in all"
+        told = f"{counted(len(of_profile), 'case')} of profile {request.profile}, {len(known)} in all"
         hint = "; --profile full takes them all" if narrowed(known, request) else ""
-        raise NothingToCompare(f"no case fits -k {request.keyword!r}: there are {told}{hint}")
+        raise NothingToCompare(f"no case fits -k {request.keyword!r}: found {told}{hint}")
     return found
 
 

@@ -241,7 +241,7 @@ class Job:
             told = f"{rejected_share(duels):.0%} of the alternations were rejected: {commonest_objection(duels)}"
             self.settle(key, Verdict.INCONCLUSIVE, told, judged=False)
         elif self.ended:
-            self.settle(key, Verdict.INCONCLUSIVE, f"{self.ended}; {len(duels)} pairs taken", judged=False)
+            self.settle(key, Verdict.INCONCLUSIVE, f"{self.ended}; {counted(len(duels), 'pair')} taken", judged=False)
         elif found and found.reason:
             self.settle(key, Verdict.INCONCLUSIVE, found.reason)
         elif key[0] in self.red() and not self.every_metric:
@@ -320,7 +320,7 @@ def unfit(name: str, status: Status, duels: int) -> Judgement:
     """A case that only head cannot do any more has regressed; what base cannot do either leaves nothing to judge."""
     told = status.reason if status.base == LOST else f"{status.base} -> {status.head}: {status.reason}"
     if duels:
-        told = f"{duels} pairs of processes could be timed, later ones could not: {told}"
+        told = f"{counted(duels, 'pair')} of processes could be timed, later ones could not: {told}"
     if duels or status.base == LOST:
         return Judgement(name, "status", Verdict.INCONCLUSIVE, told, judged=False, pairs=duels)
     if status.base == status.head and status.base != "error":

@@ -12,6 +12,7 @@ from tools.ab.job import Judgement
 from tools.ab.rule import Rule
 from tools.ab.slots import Duel
 from tools.files import UnusableFile, read_json, remedy, validate
+from tools.quantities import counted
 from tools.records import Metric
 from tools.tables import Table
 from tools.verdict import SEVERITY, Verdict
@@ -140,7 +141,7 @@ def sentences(outcome: Outcome) -> list[str]:
 def numbers(found: Judgement) -> str:
     if found.change is None:
         return ""
-    return f"{percent(found.change)} ({percent(found.low)} to {percent(found.high)}, {found.pairs} pairs); "
+    return f"{percent(found.change)} ({percent(found.low)} to {percent(found.high)}, {counted(found.pairs, 'pair')}); "
 
 
 def cost(outcome: Outcome) -> str:
@@ -148,10 +149,9 @@ def cost(outcome: Outcome) -> str:
     rejected = [objection for duel in outcome.duels for objection in duel.objections]
     share = sum(objection is not None for objection in rejected) / len(rejected) if rejected else 0.0
     per_case = f", {outcome.wall_s / cases:.0f} s a case" if cases else ""
-    noun = "case" if cases == 1 else "cases"
     return (
-        f"{cases} {noun} in {pairs} pairs of fresh processes, {outcome.wall_s:.0f} s wall{per_case}; "
-        f"{share:.1%} of the alternations rejected"
+        f"{counted(cases, 'case')} in {counted(pairs, 'pair')} of fresh processes, {outcome.wall_s:.0f} s wall"
+        f"{per_case}; {share:.1%} of the alternations rejected"
     )
 
 

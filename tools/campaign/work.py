@@ -11,6 +11,7 @@ from tools.campaign.clock import PATIENCE_S, Clock, run
 from tools.campaign.plan import MINUTES, Campaign, Slice, Stage
 from tools.campaign.state import Done, State, state_file, write_state
 from tools.merge import benchmarks, merge, read_parts
+from tools.quantities import counted
 from tools.records import Record, Run
 from tools.refresh import Refused, fit, refresh
 from tools.runs import read_run, write_run
@@ -95,7 +96,7 @@ class Work:
             code = self.call((*stage.command, *place, "--perf-minutes", f"{minutes:.2f}"), log, seconds)
             done = complete(file)
             if done is not None:
-                return fitting(3 if code is None else code, file, counted(done.records))
+                return fitting(3 if code is None else code, file, by_status(done.records))
         if size(journal) > written:
             return None
         return 3, f"broke off: {sentence(log)}"
@@ -113,7 +114,7 @@ class Work:
             refresh(runs, self.asked.out / "baselines", FIRST_REASON, datetime.datetime.now(datetime.UTC), keep)
         except Refused as error:
             return 3, f"stored nothing: {error}"
-        told = f"{len(keep)} cases from {len(runs)} processes"
+        told = f"{counted(len(keep), 'case')} from {counted(len(runs), 'process')}"
         return 0, f"{told}; {len(left_out)} not fit, as store.log says" if left_out else told
 
     def process(self, number: int) -> Run:
@@ -150,10 +151,10 @@ def complete(file: Path) -> Run | None:
     return found if {record.case for record in found.records} >= set(found.selection.selected) else None
 
 
-def counted(records: Sequence[Record]) -> str:
+def by_status(records: Sequence[Record]) -> str:
     counts = Counter(record.status for record in records)
     found = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-    return f"{len(records)} cases: {found or 'none'}"
+    return f"{counted(len(records), 'case')}: {found or 'none'}"
 
 
 def sentence(log: Path, part: str = "") -> str:

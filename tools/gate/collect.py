@@ -37,6 +37,7 @@ from tools.gate.trials import (
     shortened,
     write_trials,
 )
+from tools.quantities import counted
 from tools.verdict import Verdict
 
 HANG_S = 300.0
@@ -255,7 +256,7 @@ def trials_of(
     for case in dict.fromkeys(each.case for each in found if each.metric != "status"):
         taken = len(job.of(case, "decide"))
         if job.ended and taken < job.rule.looks[0].pairs:
-            say(f"{case}: no trial, the time was over after {taken} pairs")
+            say(f"{case}: no trial, the time was over after {counted(taken, 'pair')}")
             continue
         for metric in metrics:
             if (case, metric) in judged:

@@ -50,7 +50,7 @@ def of_pairs(outcomes: Sequence[Outcome], case: str, metric: str) -> tuple[Side,
         duels = [duel for duel in duels if metric in duel.metrics]
         if duels:
             base, head = ([arm_s(duel, arm, metric) for duel in duels] for arm in ("base", "head"))
-            told = f"{len(duels)} pairs of processes, A/B"
+            told = f"{counted(len(duels), 'pair')} of processes, A/B"
             return Side(f"{outcome.base.name}: {told}", tuple(base)), Side(f"{outcome.head.name}: {told}", tuple(head))
     return None
 

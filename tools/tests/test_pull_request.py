@@ -142,7 +142,7 @@ def test_a_command_with_backticks_stays_one_code_span(text):
 
 def test_an_ab_tells_what_it_cost():
     made = subject(run(record(NASTY, "error", "x")), {}, [outcome(judgement())])
-    assert "1 case in 1 pairs of fresh processes, 60 s wall" in comment(made)
+    assert "1 case in 1 pair of fresh processes, 60 s wall" in comment(made)
 
 
 @pytest.mark.parametrize("link", ["javascript:alert(1)", "x", "https://", "file:///x", " https://x"])

@@ -212,7 +212,7 @@ def test_an_interpreter_that_ends_at_once_is_named(tmp_path):
 
 
 def test_nothing_selected_says_what_there_is(tmp_path):
-    with pytest.raises(NothingToCompare, match="no case fits -k 'b': there are 1 cases"):
+    with pytest.raises(NothingToCompare, match="no case fits -k 'b': found 1 case"):
         compared(tmp_path, [STEADY], [STEADY], keyword="b")
 
 

@@ -152,7 +152,7 @@ def test_what_needs_attention_is_told_in_full_and_the_rest_is_not():
 def test_what_the_job_cost():
     made = outcome(judgement(), judgement(metric="device_s"))
     assert (
-        cost(made) == "1 case in 1 pairs of fresh processes, 60 s wall, 60 s a case; 50.0% of the alternations rejected"
+        cost(made) == "1 case in 1 pair of fresh processes, 60 s wall, 60 s a case; 50.0% of the alternations rejected"
     )
     twice = replace(outcome(judgement(), judgement(case=OTHER)), duels=())
     assert (

@@ -223,7 +223,7 @@ def test_a_wrong_case_keeps_no_other_one_from_its_baseline(place):
     work = work_on(place, processes=2)
     stages = processes(place, "ok", "error")
     work.all(stages, stages)
-    assert told(work, "store") == (0, "1 cases from 2 processes; 1 not fit, as store.log says")
+    assert told(work, "store") == (0, "1 case from 2 processes; 1 not fit, as store.log says")
     [file] = (place / "baselines").glob("*/attention.json")
     assert list(json.loads(file.read_text())["cases"]) == [CASE]
     assert OTHER in (place / "store.log").read_text()

@@ -362,7 +362,7 @@ def test_one_comparison_is_kept_though_there_is_no_time(gpu_campaign):
     found, ended_s = gpu_campaign({(name, "0"): 0.0 for name in "ab"}, end_s=25.0)
     assert found == []
     assert ended_s == 20.0
-    assert "a with 0: no trial, the time was over after 1 pairs" in gpu_campaign.said
+    assert "a with 0: no trial, the time was over after 1 pair" in gpu_campaign.said
 
 
 def test_a_lost_worker_is_no_end_in_time(gpu_campaign):
