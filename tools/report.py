@@ -50,12 +50,8 @@ def part(selection: Selection) -> list[str]:
         here = f"{len(selection.selected)} of {counted(len(selection.shard.asked), 'case')}"
         found.append(f"shard {selection.shard.name}: {here}; python -m tools merge joins all shards")
     if selection.affected:
-        told = (
-            f"{counted(len(selection.selected), 'case')} can be reached"
-            if selection.selected
-            else "no case can be reached"
-        )
-        found.append(f"{told} by what changed since {selection.affected}")
+        told = counted(len(selection.selected), "case") if selection.selected else "no case"
+        found.append(f"{told} can be reached by what changed since {selection.affected}")
     return found
 
 
