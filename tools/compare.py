@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from tools import spread
 from tools.baselines import Baseline, Stored, StoredCase, worth_pooling
+from tools.disturbance import disturbed
 from tools.goal import gravest, judge_goal
 from tools.opinion import Number, Opinion, judge_twice
 from tools.policy import STATUS_SCOPE, Policy, Rule, identifies_gpu, policy_of, policy_on
@@ -19,13 +20,6 @@ WORK_WENT_TO = {
     "global_load_wide_fraction": "global_load_width_bytes",
     "global_store_wide_fraction": "global_store_width_bytes",
 }
-
-# Times taken while others used more of the machine than this decide nothing. A busy second core of two (50 %) moved
-# speed-ups by up to 29 % and times by up to 3 x between runs of the same code; an idle one shows 0.4 % (median of 63).
-LARGEST_DISTURBANCE = 0.05
-# Work of a GPU needs a core to launch it, and has one while half of them are idle; ci/gpus.sh keeps some of the others
-# busy with shards of its own. What the processor computes by itself is held to the first.
-LARGEST_DISTURBANCE_OF_LAUNCHES = 0.5
 
 
 @dataclass(frozen=True)
@@ -175,15 +169,8 @@ def undecided(record: Record, policy: Policy, differences: list[str]) -> Opinion
     """Why the baseline says nothing of this metric here; None where it does."""
     if differences:
         return Opinion(out_of_scope(policy, differences), other_environment(differences))
-    why = disturbed(record, policy) if policy.noisy else ""
+    why = disturbed(record, policy.on_host) if policy.noisy else ""
     return Opinion(Verdict.INCONCLUSIVE, why) if why else None
-
-
-def disturbed(record: Record, policy: Policy) -> str:
-    """Why a time decides nothing; "" where nothing is known against it."""
-    if record.disturbed or disturbance(record) <= allowed_disturbance(record, policy.on_host):
-        return record.disturbed
-    return f"other processes used {disturbance(record):.0%} of the machine while this was timed"
 
 
 def with_goals(findings: Sequence[Finding], record: Record, fingerprint: Fingerprint) -> list[Finding]:
@@ -204,7 +191,7 @@ def goals(record: Record, fingerprint: Fingerprint) -> dict[str, Opinion]:
 
 
 def unless_disturbed(opinion: Opinion, record: Record, name: str) -> Opinion:
-    why = disturbed(record, policy_of(name))
+    why = disturbed(record, policy_of(name).on_host)
     return Opinion(Verdict.INCONCLUSIVE, f"{opinion.reason}; {why}") if why else opinion
 
 
@@ -224,17 +211,6 @@ def with_goal(finding: Finding, opinion: Opinion | None) -> Finding:
 def of_goal(record: Record, name: str, opinion: Opinion) -> Finding:
     value = record.metrics[name].value
     return Finding(record.case, name, opinion.verdict, opinion.reason, None, value, goal=opinion.reason)
-
-
-def disturbance(record: Record) -> float:
-    """Share of the machine that others used during the timed rounds; 0 where it was not recorded."""
-    found = record.metrics.get("foreign_load_share")
-    return found.value if found else 0.0
-
-
-def allowed_disturbance(record: Record, on_host: bool) -> float:
-    of_gpu = "device_s" in record.metrics and not on_host
-    return LARGEST_DISTURBANCE_OF_LAUNCHES if of_gpu else LARGEST_DISTURBANCE
 
 
 def measured(case: str, name: str, value: Number, values: Sequence[Number], opinion: Opinion) -> Finding:

@@ -20,7 +20,7 @@ from tools.ab.noise import CONFIDENCE, LEAST_PAIRS, Noise, largest_factor, measu
 from tools.ab.slots import THROTTLED
 from tools.ab.workers import WorkerLost
 from tools.baselines import Baseline, has_baseline, read_baselines
-from tools.compare import LARGEST_DISTURBANCE
+from tools.disturbance import LARGEST_DISTURBANCE
 from tools.quantities import binary_size, counted
 from tools.tables import Table, printable, to_rich
 from tools.terminal import tell

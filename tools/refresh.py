@@ -8,15 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.baselines import SCHEMA_VERSION, Baseline, Stored, StoredCase, baseline_file, read_baselines, write_baselines
-from tools.compare import (
-    LARGEST_DISTURBANCE,
-    Finding,
-    disturbance,
-    judge_record,
-    judge_run,
-    judged,
-    software_differences,
-)
+from tools.compare import Finding, judge_record, judge_run, judged, software_differences
+from tools.disturbance import LARGEST_DISTURBANCE, disturbance
 from tools.files import exclusive
 from tools.policy import EVERYTHING, policy_of
 from tools.records import Fingerprint, Metric, Record, Run, path_of

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
-from tools.compare import allowed_disturbance, disturbance
+from tools.disturbance import disturbed
 from tools.files import UnusableFile, first_problem, remedy, version_advice
 from tools.records import SCHEMA_VERSION, Fingerprint, Metric, Record, Run
 from tools.runs import KEY
@@ -199,14 +199,6 @@ def columns_of(run: Run, vocabulary: dict[str, int]) -> dict[str, Array]:
 
 
 NO_METRICS = {"": Metric(0.0)}.items()
-
-
-def disturbed(record: Record) -> str:
-    """As tools.compare sees it: what it says of its times, or what others used of the machine meanwhile."""
-    share = disturbance(record)
-    return record.disturbed or (
-        f"others used {share:.0%} of the machine" if share > allowed_disturbance(record, on_host=False) else ""
-    )
 
 
 class Environments:

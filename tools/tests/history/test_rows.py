@@ -49,7 +49,7 @@ def test_a_row_says_what_is_known_of_its_case(tmp_path):
 
 def test_what_others_used_of_the_machine_disturbs_a_case(tmp_path):
     rows = rows_of(tmp_path, record(latency_s=1.0, foreign_load_share=0.2))
-    assert set(column(rows, "disturbed")) == {"others used 20% of the machine"}
+    assert set(column(rows, "disturbed")) == {"other processes used 20% of the machine while this was timed"}
 
 
 def test_a_run_is_told_by_what_it_says_not_by_how_its_file_is_laid_out(tmp_path):
