@@ -10,7 +10,7 @@ LARGEST_DISTURBANCE = 0.05
 LARGEST_DISTURBANCE_OF_LAUNCHES = 0.5
 
 
-def disturbed(record: Record, on_host: bool = False) -> str:
+def disturbed(record: Record, on_host: bool) -> str:
     """Why its times decide nothing; "" where nothing is known against them.
 
     on_host  of a time of work that is the processor's alone

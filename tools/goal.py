@@ -45,9 +45,9 @@ def judge_goal(metric: Metric, policy: Policy, known_gpu: bool) -> Opinion | Non
 
 
 def room(value: float, goal: float, policy: Policy) -> float:
-    """Logarithm of how much better than its goal it is; negative where it is worse."""
+    """Logarithm of how much better than its goal it is; negative where it is worse, or no time at all."""
     if min(value, goal) <= 0:
-        return math.inf if (value >= goal) == policy.higher_is_better else -math.inf
+        return -math.inf
     return math.log(value / goal) if policy.higher_is_better else math.log(goal / value)
 
 

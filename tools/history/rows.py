@@ -188,7 +188,7 @@ def columns_of(run: Run, vocabulary: dict[str, int]) -> dict[str, Array]:
         "environment": [word(environments.text(record)) for record in cases],
         "definition": [word(record.definition) for record in cases],
         "status": [word(record.status) for record in cases],
-        "disturbed": [word(disturbed(record)) for record in cases],
+        "disturbed": [word(disturbed(record, on_host=False)) for record in cases],
         "wall_s": [record.wall_s for record in cases],
     }
     found = {name: np.repeat(np.array(values, COLUMNS[name]), count) for name, values in said.items()}

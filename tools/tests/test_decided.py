@@ -222,3 +222,16 @@ def test_exit_code_of_a_run_and_its_abs(others, judgements, strict, code):
     outcomes = [outcome(*each) for each in judgements]
     final = decided(RUN, [SUSPECT, *others], outcomes)
     assert final_code(RUN, final, outcomes, strict=strict) == code
+
+
+@pytest.mark.parametrize(
+    ("verdict", "options", "code"),
+    [
+        (Verdict.NEW, {}, 0),
+        (Verdict.NEW, {"require_baseline": True}, 3),
+        (Verdict.INCONCLUSIVE, {}, 0),
+        (Verdict.INCONCLUSIVE, {"strict": True}, 3),
+    ],
+)
+def test_what_a_run_may_not_leave_open_is_asked_of_it_with_its_abs_too(verdict, options, code):
+    assert final_code(RUN, [replace(SUSPECT, metric="graph_count", verdict=verdict)], [], **options) == code

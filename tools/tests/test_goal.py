@@ -63,6 +63,17 @@ def test_a_number_without_rounds_is_taken_as_it_is(value, expected):
     assert told(Metric(value, limit=10.0), known_gpu=True) is expected
 
 
+@pytest.mark.parametrize(("value", "expected"), [(0.6, None), (0.59, SUSPECT), (0.31, SUSPECT), (0.29, REGRESSED)])
+def test_a_goal_below_one_is_one_too(value, expected):
+    assert told(Metric(value, limit=0.6)) is expected
+
+
+@pytest.mark.parametrize("name", [FASTER, TIME])
+@pytest.mark.parametrize(("value", "goal"), [(0.0, 1.0), (-1.0, 1.0), (1.0, 0.0), (1.0, -1.0), (0.0, 0.0)])
+def test_what_is_no_time_meets_no_goal_and_a_goal_that_is_none_is_never_met(name, value, goal):
+    assert told(Metric(value, limit=goal), name) is REGRESSED
+
+
 def test_without_a_goal_nothing_is_missed():
     assert judge_goal(measured(1.0, 1.0, 1.0, goal=None), policy_of(FASTER), True) is None
 
