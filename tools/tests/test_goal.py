@@ -125,9 +125,8 @@ def findings(made, base=None, place=None):
 )
 def test_a_missed_goal_is_red_whatever_the_baseline_says(base):
     found = findings(record(speedup_over_eager_ratio=SLOW), base)[FASTER]
-    assert (found.verdict, found.value) == (REGRESSED, 3.0)
-    assert found.reason.endswith(f"3 (3 to 3), the goal is at least 10: {WHY}")
-    assert found.goal
+    assert (found.case, found.verdict, found.value) == (CASE, REGRESSED, 3.0)
+    assert found.reason == found.goal == f"3 (3 to 3), the goal is at least 10: {WHY}"
     made = run(record(speedup_over_eager_ratio=SLOW))
     assert exit_code(made, judge_run(made, {base.path: base} if base else {})) == 1
 
@@ -172,6 +171,14 @@ def test_a_goal_of_a_time_that_no_baseline_judges_is_kept_too():
     disturbed = replace(made, disturbed="throttled: thermal")
     assert findings(disturbed)["first_call_s"].verdict is INCONCLUSIVE
     assert findings(disturbed)["first_call_s"].reason.endswith("; throttled: thermal")
+
+
+@pytest.mark.parametrize(("name", "expected"), [("device_s", REGRESSED), ("build_s", INCONCLUSIVE)])
+def test_others_on_the_processor_disturb_its_own_goals_and_not_those_of_a_gpu(name, expected):
+    metrics = {"device_s": Metric(1.0), name: Metric(30.0, limit=10.0)}
+    found = findings(record(**metrics, foreign_load_share=0.3), None, fingerprint(machine=GPU))[name]
+    assert found.verdict is (Verdict.NEW if expected is INCONCLUSIVE else expected)
+    assert ("other processes used 30%" in found.goal) == (expected is INCONCLUSIVE)
 
 
 def test_a_goal_missed_on_a_disturbed_gpu_is_not_red():
