@@ -57,8 +57,12 @@ is_shard() {
 # What to hold these files against; empty where they are that commit themselves, or where git knows none. A push that
 # makes a branch names a base of zeros.
 base_revision() {
-    local base
+    local base told
     case ${PERF_BASE:-} in *[!0]*) echo "$PERF_BASE"; return ;; esac
+    if ! told=$(git rev-parse HEAD 2>&1); then
+        echo "perf-ratchet: git does not read this checkout (${told%%$'\n'*}), so no suspect is decided" >&2
+        return
+    fi
     if ! base=$(git merge-base HEAD origin/main 2>/dev/null || git merge-base HEAD main 2>/dev/null); then
         echo "perf-ratchet: git knows no commit that this one and main share, so no suspect is decided; PERF_BASE=REV names one" >&2
         return

@@ -156,3 +156,13 @@ def test_usage(place, arguments):
     assert (done.returncode, calls(place)) == (2, [])
     assert line.startswith("perf-ratchet: ")
     assert "expected" in line
+
+
+def test_a_checkout_that_git_does_not_read_is_told_in_gits_own_words(place):
+    (place / ".git/HEAD").write_text("broken")
+    done = run(place, "verdict.sh", "runs/run.json")
+    assert done.returncode == 0
+    [line] = done.stderr.splitlines()
+    assert line.startswith("perf-ratchet: git does not read this checkout (fatal: ")
+    assert line.endswith("), so no suspect is decided")
+    assert not calls(place, "tools ab")
