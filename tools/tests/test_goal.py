@@ -45,6 +45,21 @@ def test_a_goal_is_missed_where_all_of_the_interval_misses_it(samples, on_cpu, o
 
 
 @pytest.mark.parametrize(
+    ("odd", "others", "on_cpu", "on_gpu"),
+    [
+        (9.0, 11.0, None, None),  # of nine rounds one that is slow does not make a goal missed
+        (11.0, 9.0, SUSPECT, SUSPECT),  # nor one that is fast a goal met: it only keeps red off
+        (11.0, 2.0, SUSPECT, SUSPECT),
+        (6.0, 2.0, SUSPECT, REGRESSED),
+        (4.0, 2.0, REGRESSED, REGRESSED),
+    ],
+)
+def test_one_odd_round_does_not_decide(odd, others, on_cpu, on_gpu):
+    metric = Metric(others, (odd, *[others] * 8), 10.0)
+    assert (told(metric), told(metric, known_gpu=True)) == (on_cpu, on_gpu)
+
+
+@pytest.mark.parametrize(
     ("samples", "expected"),
     [
         ((8.0, 9.0, 10.0), None),
@@ -83,7 +98,9 @@ def test_what_misses_a_goal_is_told_with_its_interval_and_why():
     assert missed.reason == f"4.5 (4 to 4.99), the goal is at least 10: {WHY}"
     assert judge_goal(Metric(3.0, limit=1.0), policy_of(TIME), True).reason == "3 (3 to 3), the goal is at most 1"
     near = judge_goal(measured(8.0, 9.0, 9.9), policy_of(FASTER), False).reason
-    assert near.endswith("; unseen neighbours can do this, an A/B decides")
+    assert near == f"9 (8 to 9.9), the goal is at least 10: {WHY}; unseen neighbours can do this, an A/B decides"
+    odd = judge_goal(Metric(9.0, (11.0, *[9.0] * 8), 10.0), policy_of(FASTER), True).reason
+    assert odd == "9 (9 to 9), the goal is at least 10; an A/B decides"
     assert judge_goal(measured(9.0, 10.0, 11.0), policy_of(FASTER), False).reason.endswith(
         "; the rounds do not tell whether it is met"
     )
