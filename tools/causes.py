@@ -226,11 +226,18 @@ def shortened(reason: str) -> str:
 def movement(group: Sequence[Finding]) -> str:
     """`grew by 12 to 15 %`; times that grew and speed-ups that fell `got worse`; without percentages, in words."""
     changes = [finding.change for finding in group if finding.change]
-    if len(changes) < len(group):
-        return f"got worse{', the worst' if len(group) > 1 else ''}: {shortened(group[0].reason)}"
+    worst = group[0]
+    if len(changes) < len(group) or missed(worst):
+        verb = "missed a goal" if missed(worst) else "got worse"
+        return f"{verb}{', the worst' if len(group) > 1 else ''}: {shortened(worst.reason)}"
     verb = "got worse" if min(changes) < 0 < max(changes) else "grew" if changes[0] > 0 else "fell"
     least, most = (percentage(extreme(changes, key=abs)) for extreme in (min, max))
     return f"{verb} by {least if least == most else f'{least} to {most}'} %"
+
+
+def missed(finding: Finding) -> bool:
+    """Whether its verdict is about a goal of the case, and not about what was stored."""
+    return bool(finding.goal) and finding.reason == finding.goal
 
 
 def percentage(change: float) -> str:

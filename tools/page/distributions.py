@@ -65,9 +65,8 @@ def of_processes(subject: Subject, case: str, metric: str) -> tuple[Side, Side] 
         return None
     before = tuple(float(value) for value in stored.values) if stored else ()
     now = found.samples or (float(found.value),)
-    return Side(f"baseline, {counted(len(before), 'process')}", before), Side(
-        f"this run, {counted(len(now), 'round')}", now
-    )
+    stored_side = f"baseline, {counted(len(before), 'process')}" if before else "no baseline"
+    return Side(stored_side, before), Side(f"this run, {counted(len(now), 'round')}", now)
 
 
 def unit_of(metric: str, values: Sequence[float]) -> tuple[str, float]:

@@ -94,6 +94,15 @@ def test_less_of_what_should_be_more_fell():
     assert cause.title == "sqnr_db of 2 cases of path attention fell by 25 to 50 %"
 
 
+@pytest.mark.parametrize("before", [(3.0, 3.0, 3.0), (3.1, 3.1, 3.1), None])
+def test_a_goal_that_is_missed_is_told_as_one(before):
+    made = run(record(speedup_over_eager_ratio=Metric(3.0, (3.0,) * 9, 10.0, why="planted")))
+    kept = {"attention": baseline({CASE: stored(speedup_over_eager_ratio=before)})} if before else {}
+    [cause] = grouped(judge_run(made, kept), made, kept)
+    told = "missed a goal: 3 (3 to 3), the goal is at least 10: planted"
+    assert cause.title == f"speedup_over_eager_ratio of {CASE} {told}"
+
+
 def test_slower_and_less_speed_up_is_one_cause():
     made = run(record(latency_s=0.02, speedup_over_eager_ratio=1.0), record(OTHER, latency_s=0.02))
     stored_at = baseline(
