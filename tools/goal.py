@@ -3,7 +3,7 @@
 import math
 
 from tools import spread
-from tools.opinion import RED_FAMILY_ALPHA, SCREEN_ALPHA, Opinion
+from tools.opinion import RED_FAMILY_ALPHA, SCREEN_ALPHA, Opinion, decider
 from tools.policy import Policy
 from tools.records import Metric
 from tools.verdict import Verdict
@@ -44,7 +44,7 @@ def judge_goal(metric: Metric, policy: Policy, known_gpu: bool) -> Opinion | Non
     if room(best_of_all, metric.limit, policy) < excused:
         return Opinion(Verdict.REGRESSED, told)
     doubt = "" if known_gpu else "unseen neighbours can do this, "
-    return Opinion(Verdict.SUSPECT, f"{told}; {doubt}an A/B decides")
+    return Opinion(Verdict.SUSPECT, f"{told}; {doubt}{decider(policy)}")
 
 
 def ends(metric: Metric, alpha: float, policy: Policy) -> tuple[float, float]:

@@ -96,7 +96,7 @@ def crept(value: Number, kept: Stored, anchor: Anchor, now: Opinion, then: Opini
     if now.verdict is Verdict.SUSPECT:
         return now._replace(reason=f"{now.reason}; {moved}")
     lately = f", {relative_change(value, kept.values):+.1%} since the baseline" if now.bounds else ""
-    told = f"crept: {moved}{lately}; an A/B against {anchor.origin.revision} decides"
+    told = f"crept: {moved}{lately}; {decider(policy, f' against {anchor.origin.revision}')}"
     return Opinion(Verdict.SUSPECT, told, now.bounds, anchor.origin.revision)
 
 
@@ -150,12 +150,17 @@ def spread_verdict(red: spread.Interval, screen: spread.Interval, policy: Policy
     if may_decide and worse - red.half_width > margin:
         return Verdict.REGRESSED, f"{change}; chance explains {size_when_worse(red, policy):.0%}"
     if worse > max(screen.half_width, margin):
-        return Verdict.SUSPECT, f"{change}; {visible}; an A/B decides"
+        return Verdict.SUSPECT, f"{change}; {visible}; {decider(policy)}"
     if may_decide and -worse - red.half_width > margin:
         return Verdict.IMPROVED, change
     if abs(worse) + screen.half_width < margin:
         return Verdict.UNCHANGED, visible
     return Verdict.INCONCLUSIVE, visible
+
+
+def decider(policy: Policy, against: str = "") -> str:
+    """Who decides a suspect. Arms of an A/B take turns on calls, and not on what a process compiles or builds once."""
+    return "no A/B measures it: measure it again" if policy.on_host else f"an A/B{against} decides"
 
 
 def size_when_worse(found: spread.Interval, policy: Policy) -> float:

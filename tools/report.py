@@ -93,11 +93,11 @@ def next_steps(run: Run, findings: Sequence[Finding], run_file: Path | None, has
         steps.append(f"new or improved: store it with  python -m tools refresh {name}")
     if verdicts & {Verdict.INCOMPARABLE, Verdict.MISSING}:
         steps.append('if that is meant: bash ci/refresh.sh --runs 3 --reason "..."')
-    suspects = {policy_of(f.metric).rule for f in findings if f.verdict is Verdict.SUSPECT}
-    if suspects - {Rule.HINT}:
+    suspects = [policy_of(finding.metric) for finding in findings if finding.verdict is Verdict.SUSPECT]
+    if any(policy.noisy and not policy.on_host for policy in suspects):
         ab = f"python -m tools ab --base REV --suspects {name}"
         steps.append(f"suspects are times that a stored number cannot decide; side by side they can:  {ab}")
-    if Rule.HINT in suspects:
+    if any(policy.rule is Rule.HINT for policy in suspects):
         view = f"python -m tools report {name} --view kernels"
         steps.append(f"hints may pay for themselves, which only a time on a GPU can tell; all numbers:  {view}")
     return steps

@@ -326,6 +326,9 @@ def test_a_suspect_says_how_far_it_went_and_who_decides():
     finding = judged(record(latency_s=0.015), stored(latency_s=STEADY))["latency_s"]
     assert "0.01 -> 0.015 (+50.0%)" in finding.reason
     assert "an A/B decides" in finding.reason
+    built = judged(record(build_s=20.0), stored(build_s=(10.0, 10.1, 9.9)))["build_s"]
+    assert built.verdict is SUSPECT
+    assert built.reason.endswith("; no A/B measures it: measure it again")
     assert finding.change == pytest.approx(0.5, rel=1e-3)
     assert finding.low < finding.change < finding.high
     assert finding.low > 0

@@ -89,6 +89,11 @@ def test_what_is_no_time_meets_no_goal_and_a_goal_that_is_none_is_never_met(name
     assert told(Metric(value, limit=goal), name) is REGRESSED
 
 
+def test_a_goal_that_no_ab_knows_asks_for_none():
+    missed = judge_goal(Metric(11.0, limit=10.0), policy_of("build_s"), False)
+    assert missed.reason.endswith("neighbours can do this, no A/B measures it: measure it again")
+
+
 def test_without_a_goal_nothing_is_missed():
     assert judge_goal(measured(1.0, 1.0, 1.0, goal=None), policy_of(FASTER), True) is None
 

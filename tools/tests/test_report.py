@@ -59,6 +59,10 @@ def test_suspects_name_what_decides_them():
     assert "python -m tools ab --base REV --suspects" in steps(Verdict.SUSPECT)
 
 
+def test_what_no_ab_measures_leads_to_no_ab():
+    assert report.next_steps(run(record()), [Finding(CASE, "build_s", Verdict.SUSPECT, "because")], RUN, True) == []
+
+
 def test_hints_lead_to_the_kernels_and_to_no_ab():
     hints = [Finding(CASE, "register_count", Verdict.SUSPECT, "because")]
     [told] = report.next_steps(run(record()), hints, RUN, True)
