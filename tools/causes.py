@@ -15,10 +15,9 @@ from tools.compare import Finding, elsewhere, lines_of
 from tools.decided import measured_by_ab
 from tools.policy import EVERYTHING, SOFTWARE_AND_DEVICE
 from tools.records import Record, Run, path_of, unit_suffix
-from tools.verdict import SEVERITY, Verdict
+from tools.verdict import CLEAN, SEVERITY, Verdict
 
 ATTENTION = (Verdict.REGRESSED, Verdict.MISSING, Verdict.INCOMPARABLE, Verdict.SUSPECT)
-CLEAN = (Verdict.UNCHANGED, Verdict.IMPROVED)
 
 # Metrics that one cause moves together; a metric of another unit is a family of its own.
 FAMILIES = {"_s": "time", "_ratio": "time", "_bytes": "memory", "_error": "accuracy", "_db": "accuracy"}

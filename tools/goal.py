@@ -6,23 +6,11 @@ from tools import spread
 from tools.opinion import RED_FAMILY_ALPHA, SCREEN_ALPHA, Opinion, decider
 from tools.policy import Policy
 from tools.records import Metric
-from tools.verdict import Verdict
+from tools.verdict import CLEAN, SEVERITY, Verdict
 
 # What neighbours on the host, whom nobody here sees, can make of a speed-up on a machine that is no known GPU: of equal
 # code, 18.1 became 10.6 and 0.090 became 0.054, a factor of 1.7 both times.
 UNSEEN_NEIGHBOURS = 2.0
-
-# Verdicts on one metric from several sides: the first of these is what is said of it. Not met is more than not moved.
-GRAVEST_FIRST = (
-    Verdict.REGRESSED,
-    Verdict.MISSING,
-    Verdict.INCOMPARABLE,
-    Verdict.SUSPECT,
-    Verdict.NEW,
-    Verdict.INCONCLUSIVE,
-    Verdict.IMPROVED,
-    Verdict.UNCHANGED,
-)
 
 
 def judge_goal(metric: Metric, policy: Policy, known_gpu: bool) -> Opinion | None:
@@ -67,4 +55,5 @@ def words(metric: Metric, low: float, high: float, policy: Policy) -> str:
 
 
 def gravest(first: Verdict, second: Verdict) -> Verdict:
-    return min(first, second, key=GRAVEST_FIRST.index)
+    """Of two verdicts on one metric the one that is told. That a goal may be missed is graver than no change."""
+    return min(first, second, key=lambda verdict: (verdict in CLEAN, SEVERITY[verdict]))

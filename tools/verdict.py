@@ -18,3 +18,4 @@ class Verdict(StrEnum):
 
 SEVERITY = {verdict: rank for rank, verdict in enumerate(Verdict)}
 WORSE = (Verdict.REGRESSED, Verdict.SUSPECT)
+CLEAN = (Verdict.UNCHANGED, Verdict.IMPROVED)
